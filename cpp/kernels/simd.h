@@ -1,0 +1,134 @@
+// Vector types of one ISA: the only file with ISA conditionals. Everything is in an anonymous namespace inside
+// pl::PL_ISA, so that code compiled for one ISA can never be linked into another.
+#pragma once
+#include <cstdint>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#endif
+
+#if defined(__AVX512F__)
+#define PL_VEC 64
+#elif defined(__AVX2__)
+#define PL_VEC 32
+#else
+#define PL_VEC 16
+#endif
+
+#define PL_INLINE inline __attribute__((always_inline))
+
+namespace pl::PL_ISA {
+namespace {
+
+// Element alignment only, and may alias: a pointer into any array can be read as a vector.
+typedef float vf __attribute__((vector_size(PL_VEC), aligned(4), may_alias));
+typedef double vd __attribute__((vector_size(PL_VEC), aligned(8), may_alias));
+typedef int32_t vi __attribute__((vector_size(PL_VEC), aligned(4), may_alias));
+typedef uint32_t vu __attribute__((vector_size(PL_VEC), aligned(4), may_alias));
+typedef int64_t vl __attribute__((vector_size(PL_VEC), aligned(8), may_alias));
+typedef uint64_t vul __attribute__((vector_size(PL_VEC), aligned(8), may_alias));
+
+// simd<T>: the vector of T, the integer vector of the same lanes, and their number.
+template <class T>
+struct simd;
+template <>
+struct simd<float> {
+  using type = vf;
+  using mask = vi;
+  static constexpr int width = PL_VEC / 4;
+};
+template <>
+struct simd<double> {
+  using type = vd;
+  using mask = vl;
+  static constexpr int width = PL_VEC / 8;
+};
+
+template <class T>
+using vec = typename simd<T>::type;
+template <class T>
+inline constexpr int width = simd<T>::width;
+
+template <class T>
+PL_INLINE vec<T> load(const T* p) {
+  return *reinterpret_cast<const vec<T>*>(p);
+}
+template <class T>
+PL_INLINE void store(T* p, vec<T> v) {
+  *reinterpret_cast<vec<T>*>(p) = v;
+}
+template <class T>
+PL_INLINE vec<T> broadcast(T x) {
+  return x - vec<T>{};
+}
+
+// a * b + c in one rounding where the ISA has it. The build forbids contraction elsewhere (-ffp-contract=off), so this
+// is the only place a fused multiply-add comes from and fusing kernels never changes bits.
+PL_INLINE float fma_(float a, float b, float c) {
+#if defined(__FMA__) || defined(__aarch64__)
+  return __builtin_fmaf(a, b, c);
+#else
+  return a * b + c;
+#endif
+}
+PL_INLINE double fma_(double a, double b, double c) {
+#if defined(__FMA__) || defined(__aarch64__)
+  return __builtin_fma(a, b, c);
+#else
+  return a * b + c;
+#endif
+}
+PL_INLINE vf fma_(vf a, vf b, vf c) {
+#if PL_VEC == 64
+  return (vf)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+#elif PL_VEC == 32
+  return (vf)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+#elif defined(__aarch64__)
+  return (vf)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
+#else
+  return a * b + c;
+#endif
+}
+PL_INLINE vd fma_(vd a, vd b, vd c) {
+#if PL_VEC == 64
+  return (vd)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c);
+#elif PL_VEC == 32
+  return (vd)_mm256_fmadd_pd((__m256d)a, (__m256d)b, (__m256d)c);
+#elif defined(__aarch64__)
+  return (vd)vfmaq_f64((float64x2_t)c, (float64x2_t)a, (float64x2_t)b);
+#else
+  return a * b + c;
+#endif
+}
+
+PL_INLINE vf sqrt_(vf x) {
+#if PL_VEC == 64
+  return (vf)_mm512_sqrt_ps((__m512)x);
+#elif PL_VEC == 32
+  return (vf)_mm256_sqrt_ps((__m256)x);
+#elif defined(__aarch64__)
+  return (vf)vsqrtq_f32((float32x4_t)x);
+#else
+  return (vf)_mm_sqrt_ps((__m128)x);
+#endif
+}
+PL_INLINE vd sqrt_(vd x) {
+#if PL_VEC == 64
+  return (vd)_mm512_sqrt_pd((__m512d)x);
+#elif PL_VEC == 32
+  return (vd)_mm256_sqrt_pd((__m256d)x);
+#elif defined(__aarch64__)
+  return (vd)vsqrtq_f64((float64x2_t)x);
+#else
+  return (vd)_mm_sqrt_pd((__m128d)x);
+#endif
+}
+
+// Lane-wise choice: m is what a comparison of two vectors gives (all ones or zero).
+PL_INLINE vf select(vi m, vf a, vf b) { return m ? a : b; }
+PL_INLINE vd select(vl m, vd a, vd b) { return m ? a : b; }
+
+}  // namespace
+}  // namespace pl::PL_ISA
