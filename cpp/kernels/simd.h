@@ -130,53 +130,6 @@ PL_INLINE vd sqrt_(vd x) {
 PL_INLINE vf select(vi m, vf a, vf b) { return m ? a : b; }
 PL_INLINE vd select(vl m, vd a, vd b) { return m ? a : b; }
 
-// The first k lanes of a vector, 0 <= k <= width: the rest is `fill` when loading, left alone when storing. Nothing
-// past p[k-1] is touched.
-PL_INLINE vf load_part(const float* p, int64_t k, vf fill = vf{}) {
-#if PL_VEC == 64
-  return (vf)_mm512_mask_loadu_ps((__m512)fill, (__mmask16)((1u << k) - 1), p);
-#elif PL_VEC == 32
-  const vi m = vi{0, 1, 2, 3, 4, 5, 6, 7} < (int32_t)k;
-  return select(m, (vf)_mm256_maskload_ps(p, (__m256i)m), fill);
-#else
-  for (int i = 0; i < width<float>; ++i)
-    if (i < k) fill[i] = p[i];
-  return fill;
-#endif
-}
-PL_INLINE vd load_part(const double* p, int64_t k, vd fill = vd{}) {
-#if PL_VEC == 64
-  return (vd)_mm512_mask_loadu_pd((__m512d)fill, (__mmask8)((1u << k) - 1), p);
-#elif PL_VEC == 32
-  const vl m = vl{0, 1, 2, 3} < k;
-  return select(m, (vd)_mm256_maskload_pd(p, (__m256i)m), fill);
-#else
-  for (int i = 0; i < width<double>; ++i)
-    if (i < k) fill[i] = p[i];
-  return fill;
-#endif
-}
-PL_INLINE void store_part(float* p, int64_t k, vf v) {
-#if PL_VEC == 64
-  _mm512_mask_storeu_ps(p, (__mmask16)((1u << k) - 1), (__m512)v);
-#elif PL_VEC == 32
-  _mm256_maskstore_ps(p, (__m256i)(vi{0, 1, 2, 3, 4, 5, 6, 7} < (int32_t)k), (__m256)v);
-#else
-  for (int i = 0; i < width<float>; ++i)
-    if (i < k) p[i] = v[i];
-#endif
-}
-PL_INLINE void store_part(double* p, int64_t k, vd v) {
-#if PL_VEC == 64
-  _mm512_mask_storeu_pd(p, (__mmask8)((1u << k) - 1), (__m512d)v);
-#elif PL_VEC == 32
-  _mm256_maskstore_pd(p, (__m256i)(vl{0, 1, 2, 3} < k), (__m256d)v);
-#else
-  for (int i = 0; i < width<double>; ++i)
-    if (i < k) p[i] = v[i];
-#endif
-}
-
 // Lanes folded in halves, down to one.
 template <int kBytes>
 struct lanes_of {
@@ -260,6 +213,76 @@ PL_INLINE vul zip_high(vul a, vul b) {
   return (vul)vzip2q_u64((uint64x2_t)a, (uint64x2_t)b);
 #else
   return (vul)_mm_unpackhi_epi64((__m128i)a, (__m128i)b);
+
+// Is any lane of a comparison's result set?
+PL_INLINE bool any_(vi m) {
+#if PL_VEC == 64
+  return _mm512_test_epi32_mask((__m512i)m, (__m512i)m) != 0;
+#elif PL_VEC == 32
+  return _mm256_movemask_epi8((__m256i)m) != 0;
+#elif defined(__aarch64__)
+  return vmaxvq_u32((uint32x4_t)m) != 0;
+#else
+  return _mm_movemask_epi8((__m128i)m) != 0;
+#endif
+}
+PL_INLINE bool any_(vl m) { return any_((vi)m); }
+
+// p * 2^n for a whole n and p near 1, in two steps, of which only the second can round: results may be denormal.
+PL_INLINE vf scale2_(vf p, vf n) {
+#if PL_VEC == 64
+  return (vf)_mm512_scalef_ps((__m512)p, (__m512)n);
+#else
+  const vf magic = 12582912.0f - vf{};  // 1.5 * 2^23: adding it leaves the rounded integer in the low bits
+  vf a = n * 0.5f + magic, b = (n - (a - magic)) + magic;
+  const vu one = (vu)(1.0f - vf{});
+  return p * (vf)(((vu)a << 23) + one) * (vf)(((vu)b << 23) + one);
+#endif
+}
+PL_INLINE vd scale2_(vd p, vd n) {
+#if PL_VEC == 64
+  return (vd)_mm512_scalef_pd((__m512d)p, (__m512d)n);
+#else
+  const vd magic = 6755399441055744.0 - vd{};  // 1.5 * 2^52
+  vd a = n * 0.5 + magic, b = (n - (a - magic)) + magic;
+  const vul one = (vul)(1.0 - vd{});
+  return p * (vd)(((vul)a << 52) + one) * (vd)(((vul)b << 52) + one);
+#endif
+}
+
+// The first n <= width elements; the other lanes are `fill` and are not written. Array ends go through the same vector
+// formula as the rest, so that a value never depends on its place in the array.
+template <class T>
+PL_INLINE vec<T> load_n(const T* p, int64_t n, vec<T> fill = vec<T>{}) {
+#if PL_VEC == 64
+  if constexpr (sizeof(T) == 4) return (vec<T>)_mm512_mask_loadu_ps((__m512)fill, (__mmask16)((1u << n) - 1), p);
+  else return (vec<T>)_mm512_mask_loadu_pd((__m512d)fill, (__mmask8)((1u << n) - 1), p);
+#elif PL_VEC == 32
+  if constexpr (sizeof(T) == 4) {
+    const vi m = vi{0, 1, 2, 3, 4, 5, 6, 7} < (int32_t)n;
+    return select(m, (vf)_mm256_maskload_ps(p, (__m256i)m), fill);
+  } else {
+    const vl m = vl{0, 1, 2, 3} < n;
+    return select(m, (vd)_mm256_maskload_pd(p, (__m256i)m), fill);
+  }
+#else
+  for (int i = 0; i < width<T>; ++i)
+    if (i < n) fill[i] = p[i];
+  return fill;
+#endif
+}
+template <class T>
+PL_INLINE void store_n(T* p, vec<T> v, int64_t n) {
+#if PL_VEC == 64
+  if constexpr (sizeof(T) == 4) _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)v);
+  else _mm512_mask_storeu_pd(p, (__mmask8)((1u << n) - 1), (__m512d)v);
+#elif PL_VEC == 32
+  if constexpr (sizeof(T) == 4)
+    _mm256_maskstore_ps(p, (__m256i)(vi{0, 1, 2, 3, 4, 5, 6, 7} < (int32_t)n), (__m256)v);
+  else _mm256_maskstore_pd(p, (__m256i)(vl{0, 1, 2, 3} < n), (__m256d)v);
+#else
+  for (int i = 0; i < width<T>; ++i)
+    if (i < n) p[i] = v[i];
 #endif
 }
 
