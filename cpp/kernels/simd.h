@@ -213,6 +213,8 @@ PL_INLINE vul zip_high(vul a, vul b) {
   return (vul)vzip2q_u64((uint64x2_t)a, (uint64x2_t)b);
 #else
   return (vul)_mm_unpackhi_epi64((__m128i)a, (__m128i)b);
+#endif
+}
 
 // Is any lane of a comparison's result set?
 PL_INLINE bool any_(vi m) {
