@@ -198,6 +198,92 @@ PL_INLINE vd interleave_high(vd a, vd b) { return interleave_<vd, vl>(a, b, 1); 
 PL_INLINE vf select(vi m, vf a, vf b) { return m ? a : b; }
 PL_INLINE vd select(vl m, vd a, vd b) { return m ? a : b; }
 
+// Lanes folded in halves, down to one.
+template <int kBytes>
+struct lanes_of {
+  typedef float f __attribute__((vector_size(kBytes), aligned(4), may_alias));
+  typedef double d __attribute__((vector_size(kBytes), aligned(8), may_alias));
+};
+template <class V, class Half, class Fold>
+PL_INLINE Half fold_half(V v, Fold fold) {
+  Half h[2];
+  __builtin_memcpy(h, &v, sizeof v);
+  return fold(h[0], h[1]);
+}
+template <class Fold>
+PL_INLINE float fold_lanes(vf v, Fold fold) {
+#if PL_VEC == 64
+  const auto u = fold_half<vf, lanes_of<32>::f>(v, fold);
+  const auto t = fold_half<lanes_of<32>::f, lanes_of<16>::f>(u, fold);
+#elif PL_VEC == 32
+  const auto t = fold_half<vf, lanes_of<16>::f>(v, fold);
+#else
+  const auto t = v;
+#endif
+  return fold(fold((float)t[0], (float)t[2]), fold((float)t[1], (float)t[3]));
+}
+template <class Fold>
+PL_INLINE double fold_lanes(vd v, Fold fold) {
+#if PL_VEC == 64
+  const auto u = fold_half<vd, lanes_of<32>::d>(v, fold);
+  const auto t = fold_half<lanes_of<32>::d, lanes_of<16>::d>(u, fold);
+#elif PL_VEC == 32
+  const auto t = fold_half<vd, lanes_of<16>::d>(v, fold);
+#else
+  const auto t = v;
+#endif
+  return fold((double)t[0], (double)t[1]);
+}
+struct FoldSum {
+  template <class V>
+  PL_INLINE V operator()(V a, V b) const { return a + b; }
+};
+struct FoldMax {
+  template <class V>
+  PL_INLINE V operator()(V a, V b) const { return a < b ? b : a; }  // a where either is NaN
+};
+template <class V>
+PL_INLINE auto sum_lanes(V v) { return fold_lanes(v, FoldSum{}); }
+template <class V>
+PL_INLINE auto max_lanes(V v) { return fold_lanes(v, FoldMax{}); }
+
+// The product of the low 32 bits of each 64-bit lane.
+PL_INLINE vul mul_wide(vul a, vul b) {
+#if PL_VEC == 64
+  return (vul)_mm512_mul_epu32((__m512i)a, (__m512i)b);
+#elif PL_VEC == 32
+  return (vul)_mm256_mul_epu32((__m256i)a, (__m256i)b);
+#elif defined(__aarch64__)
+  return (vul)vmull_u32(vmovn_u64((uint64x2_t)a), vmovn_u64((uint64x2_t)b));
+#else
+  return (vul)_mm_mul_epu32((__m128i)a, (__m128i)b);
+#endif
+}
+
+// Inside each 128-bit block: the low (high) 64-bit lanes of a and b, a's first. Zipping twice gives a and b back.
+PL_INLINE vul zip_low(vul a, vul b) {
+#if PL_VEC == 64
+  return (vul)_mm512_unpacklo_epi64((__m512i)a, (__m512i)b);
+#elif PL_VEC == 32
+  return (vul)_mm256_unpacklo_epi64((__m256i)a, (__m256i)b);
+#elif defined(__aarch64__)
+  return (vul)vzip1q_u64((uint64x2_t)a, (uint64x2_t)b);
+#else
+  return (vul)_mm_unpacklo_epi64((__m128i)a, (__m128i)b);
+#endif
+}
+PL_INLINE vul zip_high(vul a, vul b) {
+#if PL_VEC == 64
+  return (vul)_mm512_unpackhi_epi64((__m512i)a, (__m512i)b);
+#elif PL_VEC == 32
+  return (vul)_mm256_unpackhi_epi64((__m256i)a, (__m256i)b);
+#elif defined(__aarch64__)
+  return (vul)vzip2q_u64((uint64x2_t)a, (uint64x2_t)b);
+#else
+  return (vul)_mm_unpackhi_epi64((__m128i)a, (__m128i)b);
+#endif
+}
+
 // Is any lane of a comparison's result set?
 PL_INLINE bool any_(vi m) {
 #if PL_VEC == 64
@@ -235,32 +321,39 @@ PL_INLINE vd scale2_(vd p, vd n) {
 #endif
 }
 
-// The first n < width elements; the other lanes are zero and are not written. Array ends go through the same
-// vector formula as the rest, so that a value never depends on its place in the array.
+// The first n <= width elements; the other lanes are `fill` and are not written. Array ends go through the same vector
+// formula as the rest, so that a value never depends on its place in the array.
 template <class T>
-PL_INLINE vec<T> load_n(const T* p, int64_t n) {
+PL_INLINE vec<T> load_n(const T* p, int64_t n, vec<T> fill = vec<T>{}) {
 #if PL_VEC == 64
-  if constexpr (sizeof(T) == 4)
-    return (vec<T>)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p);
-  else
-    return (vec<T>)_mm512_maskz_loadu_pd((__mmask8)((1u << n) - 1), p);
+  if constexpr (sizeof(T) == 4) return (vec<T>)_mm512_mask_loadu_ps((__m512)fill, (__mmask16)((1u << n) - 1), p);
+  else return (vec<T>)_mm512_mask_loadu_pd((__m512d)fill, (__mmask8)((1u << n) - 1), p);
+#elif PL_VEC == 32
+  if constexpr (sizeof(T) == 4) {
+    const vi m = vi{0, 1, 2, 3, 4, 5, 6, 7} < (int32_t)n;
+    return select(m, (vf)_mm256_maskload_ps(p, (__m256i)m), fill);
+  } else {
+    const vl m = vl{0, 1, 2, 3} < n;
+    return select(m, (vd)_mm256_maskload_pd(p, (__m256i)m), fill);
+  }
 #else
-  T lane[width<T>] = {};
-  for (int64_t i = 0; i < n; ++i) lane[i] = p[i];
-  return load(lane);
+  for (int i = 0; i < width<T>; ++i)
+    if (i < n) fill[i] = p[i];
+  return fill;
 #endif
 }
 template <class T>
 PL_INLINE void store_n(T* p, vec<T> v, int64_t n) {
 #if PL_VEC == 64
+  if constexpr (sizeof(T) == 4) _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)v);
+  else _mm512_mask_storeu_pd(p, (__mmask8)((1u << n) - 1), (__m512d)v);
+#elif PL_VEC == 32
   if constexpr (sizeof(T) == 4)
-    _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)v);
-  else
-    _mm512_mask_storeu_pd(p, (__mmask8)((1u << n) - 1), (__m512d)v);
+    _mm256_maskstore_ps(p, (__m256i)(vi{0, 1, 2, 3, 4, 5, 6, 7} < (int32_t)n), (__m256)v);
+  else _mm256_maskstore_pd(p, (__m256i)(vl{0, 1, 2, 3} < n), (__m256d)v);
 #else
-  T lane[width<T>];
-  store(lane, v);
-  for (int64_t i = 0; i < n; ++i) p[i] = lane[i];
+  for (int i = 0; i < width<T>; ++i)
+    if (i < n) p[i] = v[i];
 #endif
 }
 
