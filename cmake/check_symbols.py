@@ -24,12 +24,18 @@ def problems(nm: str, path: str, tables: list[str]) -> list[str]:
     weak = [name for kind, name in symbols(nm, path, "--demangle") if kind in "VWu"]
     defined = {name for kind, name in symbols(nm, path) if kind in "BDRS"}
     found = [f"weak symbol in {path}: {name}" for name in weak]
-    found += [f"no table {name} in {path}: no source of this ISA defines it" for name in tables if name not in defined]
+    found += [
+        f"no table {name} in {path}: no source of this ISA defines it"
+        for name in tables
+        if name not in defined
+    ]
     return found
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--nm", default="nm")
     parser.add_argument("object")
     parser.add_argument("tables", nargs="*")
@@ -38,7 +44,9 @@ def main() -> int:
     for line in found:
         print(line, file=sys.stderr)
     if any(line.startswith("weak") for line in found):
-        print("Put the function into the kernel's anonymous namespace, or mark it PL_INLINE.", file=sys.stderr)
+        print(
+            "Put the function into the kernel's anonymous namespace, or mark it PL_INLINE.", file=sys.stderr
+        )
     return 1 if found else 0
 
 
