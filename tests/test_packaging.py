@@ -218,3 +218,23 @@ def test_the_committed_stub_is_up_to_date(tmp_path):
     if committed.splitlines()[0] != stubs.header():
         pytest.skip("the stub was made with another version of pybind11-stubgen")
     assert committed == stubs.generate(), "run: python cpp/bindings/stubs.py"
+
+
+# -- documents ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
+def test_documents_name_real_files(name):
+    text = re.sub(r"```.*?```", "", (ROOT / name).read_text(encoding="utf-8"), flags=re.DOTALL)
+    paths = re.findall(r"`([\w.]+/[\w./]*)`", text) + re.findall(r"\]\(([\w./]+)\)", text)
+    missing = [p for p in paths if not p.startswith(("build/", "ops/")) and not (ROOT / p).exists()]
+    assert paths and not missing, f"{name} names {missing}"
+
+
+def test_readme_example_runs(tmp_path):
+    example = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)[
+        1
+    ]
+    assert len(example.strip().splitlines()) <= 12
+    scores = [float(x) for x in re.findall(r"\d\.\d+", run_python(example, tmp_path).splitlines()[-1])]
+    assert max(scores) >= 0.9, f"the example's accuracy: {scores}"
