@@ -1,0 +1,87 @@
+#include "core/capture.h"
+
+namespace pl {
+namespace {
+thread_local Recorder* current = nullptr;
+GilHooks gil;
+constexpr double kReleaseCost = 20e3;  // ns: shorter work is over before another thread would get the GIL
+
+[[noreturn]] void raise_status(const Status& s, const char* op, const std::string& argument) {
+  raise<IndexError>("[", op, "] argument '", argument, "': ", s.value, " at flat position ", s.position,
+                    " is out of range for ", s.bound, " (valid: 0 to ", s.bound - 1, ")");
+}
+}  // namespace
+
+Recorder* recorder() { return current; }
+Recorder* set_recorder(Recorder* r) { return std::exchange(current, r); }
+void set_gil_hooks(GilHooks hooks) { gil = hooks; }
+
+GilRelease::GilRelease(double cost) {
+  if (cost > kReleaseCost && gil.release) state_ = gil.release();
+}
+GilRelease::~GilRelease() {
+  if (state_) gil.acquire(state_);
+}
+
+void raise_if_interrupted() {
+  if (!interrupted()) return;
+  clear_interrupted();
+  throw Interrupted();
+}
+
+Recorder::Recorder() : plan_(make<Plan>()) { plan_->pool = make<Pool>(); }
+
+void Recorder::touch(Storage& storage, bool written) {
+  if (storage.pool() == plan_->pool.get()) return;
+  auto [it, inserted] = touched_.try_emplace(&storage, false);
+  if (inserted) plan_->external.emplace_back(&storage);
+  if (written && !it->second) {
+    it->second = true;
+    plan_->written.emplace_back(&storage);
+  }
+}
+
+void Recorder::add(Launch launch, const void* args, size_t size, double cost) {
+  auto& bytes = plan_->arguments;
+  size_t at = (bytes.size() + 15) / 16 * 16;
+  bytes.resize(at + size);
+  std::memcpy(bytes.data() + at, args, size);
+  launch.args = static_cast<uint32_t>(at);
+  plan_->launches.push_back(launch);
+  plan_->cost += cost;
+}
+
+Status* Recorder::status(const char* op, const char* argument) {
+  plan_->checks.push_back({std::make_unique<Status>(), op, argument});
+  return plan_->checks.back().status.get();
+}
+
+void Plan::run() {
+  {
+    GilRelease unlocked(cost);
+    for (const Launch& l : launches) {
+      l.call(l.kernel, arguments.data() + l.args);
+      if (interrupted()) break;
+    }
+  }
+  for (auto& s : written) s->bump();
+  raise_if_interrupted();
+  for (Check& c : checks)
+    if (c.status->code != Status::ok) {
+      Status s = std::exchange(*c.status, Status{});
+      raise_status(s, c.op, c.argument);
+    }
+}
+
+IdCheck::IdCheck(const char* op, const char* argument) : op_(op), argument_(argument) {
+  Recorder* r = recorder();
+  status_ = r ? r->status(op, argument) : &local_;
+}
+
+void IdCheck::check() const {
+  if (status_->code == Status::ok) return;
+  Status s = std::exchange(*status_, Status{});
+  raise_status(s, op_, argument_);
+}
+
+}  // namespace pl

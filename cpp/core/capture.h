@@ -1,0 +1,120 @@
+// Capture and replay. Every kernel call goes through launch(); while a step is recorded, launch() also writes the
+// call down, and Plan::run() repeats the calls. Nothing is compiled: a replay runs the same kernels on the same
+// addresses, so it gives the same bits.
+#pragma once
+#include <cstring>
+#include <memory>
+#include <string>
+#include <type_traits>
+#include <unordered_map>
+#include <vector>
+
+#include "core/device.h"
+#include "core/parallel.h"
+#include "core/tensor.h"
+
+namespace pl {
+
+using KernelFn = void (*)();  // of any argument struct; `call` knows which
+
+struct Launch {
+  const char* name;
+  void (*call)(KernelFn, const void* args);
+  KernelFn kernel;
+  uint32_t args;  // offset into Plan::arguments
+};
+
+// What a recording left behind.
+class Plan : public RefCounted {
+ public:
+  // Repeats the launches. IndexError when a kernel met an id out of range; Interrupted on Ctrl-C, between launches.
+  void run();
+
+  std::vector<Launch> launches;
+  std::vector<std::byte> arguments;
+  double cost = 0;                            // of one run, see launch()
+  Ref<Pool> pool;                             // the step's private memory
+  std::vector<Ref<Storage>> external;         // everything else the launches touch, kept alive
+  std::vector<Ref<Storage>> written;          // of those, what is written: the step's state
+  struct Check {
+    std::unique_ptr<Status> status;
+    const char* op;
+    std::string argument;
+  };
+  std::vector<Check> checks;
+  std::vector<Tensor> inputs, outputs;        // fixed places, filled before and read after a run
+};
+
+class Recorder {
+ public:
+  Recorder();
+  Ref<Pool> pool() const { return plan_->pool; }
+  Plan& plan() { return *plan_; }
+  Ref<Plan> finish() { return plan_; }
+
+  void touch(Storage& storage, bool written);
+  void add(Launch launch, const void* args, size_t size, double cost);
+  Status* status(const char* op, const char* argument);
+  // The recording cannot be used (a value was read, ...). The step itself goes on.
+  void abandon(std::string reason) { if (reason_.empty()) reason_ = std::move(reason); }
+  const std::string& reason() const { return reason_; }
+
+ private:
+  Ref<Plan> plan_;
+  std::unordered_map<Storage*, bool> touched_;  // -> written
+  std::string reason_;
+};
+
+Recorder* recorder();               // of the calling thread, or null
+Recorder* set_recorder(Recorder* r);  // returns the one before
+
+// Around kernels that take a while: lets other Python threads run. Installed by the bindings.
+struct GilHooks {
+  void* (*release)() = nullptr;
+  void (*acquire)(void*) = nullptr;
+};
+void set_gil_hooks(GilHooks hooks);
+class GilRelease {
+ public:
+  explicit GilRelease(double cost);
+  ~GilRelease();
+  GilRelease(const GilRelease&) = delete;
+
+ private:
+  void* state_ = nullptr;
+};
+
+void raise_if_interrupted();
+
+// `cost` is about the nanoseconds one thread needs.
+template <class Args>
+void launch(const char* name, void (*kernel)(Stream, const Args&), const Args& args, double cost = 0) {
+  static_assert(std::is_trivially_copyable_v<Args>);
+  {
+    GilRelease unlocked(cost);
+    kernel(Stream{}, args);
+  }
+  if (Recorder* r = recorder()) {
+    auto call = [](KernelFn k, const void* a) {
+      reinterpret_cast<void (*)(Stream, const Args&)>(k)(Stream{}, *static_cast<const Args*>(a));
+    };
+    r->add({name, call, reinterpret_cast<KernelFn>(kernel), 0}, &args, sizeof(Args), cost);
+  }
+  raise_if_interrupted();
+}
+
+// Ids are checked by the kernel: give it status(), and call check() after the launch.
+class IdCheck {
+ public:
+  IdCheck(const char* op, const char* argument);
+  Status* status() { return status_; }
+  void check() const;
+
+ private:
+  const char* op_;
+  const char* argument_;
+  Status local_;
+  Status* status_;
+};
+
+}  // namespace pl
