@@ -1,11 +1,10 @@
 import random
-import sys
 import types
 
 import numpy as np
 import pytest
 
-from pylearn.utils import np_utils, set_random_seed, to_categorical
+from pylearn.utils import np_utils, seeding, set_random_seed, to_categorical
 
 
 @pytest.mark.parametrize("dtype", [np.int64, np.uint8, np.int8, np.uint64, np.float32, bool, object])
@@ -64,10 +63,7 @@ def test_to_categorical_errors(y, num_classes, error, message):
 def seeds(monkeypatch):
     """The seeds given to the core, which is replaced."""
     given = []
-    core = types.ModuleType("pylearn._core")
-    core.random_seed = given.append
-    monkeypatch.setitem(sys.modules, "pylearn._core", core)
-    monkeypatch.setattr(sys.modules["pylearn"], "_core", core, raising=False)
+    monkeypatch.setattr(seeding, "_core", types.SimpleNamespace(random_seed=given.append))
     return given
 
 

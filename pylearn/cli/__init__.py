@@ -12,7 +12,11 @@ import os
 import sys
 from collections.abc import Sequence
 
+from pylearn._lazy import attach
+
 ALL = ("info", "run", "bench")  # a command is a module here with ``add(subparsers)``
+
+__getattr__, __dir__ = attach(__name__, ALL)
 
 EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
 

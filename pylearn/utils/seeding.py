@@ -7,6 +7,8 @@ import random
 
 import numpy as np
 
+from pylearn import _core
+
 
 def set_random_seed(seed: int) -> None:
     """Seed Python's ``random``, NumPy's global generator and pylearn's.
@@ -17,8 +19,6 @@ def set_random_seed(seed: int) -> None:
     Raises:
         ValueError: anything else.
     """
-    from pylearn import _core
-
     try:
         value = operator.index(seed)
     except TypeError:
