@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __version__: str = _core.info()["version"]
 
-ROOMS = (
+_ROOMS = (
     "autograd", "base", "benchmark", "callbacks", "config", "curriculum", "datasets", "files", "initializers",
     "layers", "linear_model", "losses", "metrics", "models", "ops", "optimizers", "plots", "random", "reference",
     "regularizers", "replay", "schedules", "sparse", "threads", "training", "utils",
@@ -49,4 +49,4 @@ _NAMES = {
 }
 __all__ = ["Tensor", "__version__", "asarray", "from_dlpack"]
 
-__getattr__, __dir__ = attach(__name__, ROOMS, _NAMES)
+__getattr__, __dir__ = attach(__name__, _ROOMS, _NAMES)

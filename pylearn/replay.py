@@ -66,6 +66,8 @@ class _Tree:
 
 
 class _Slot:
+    """The place of a leaf."""
+
     def __init__(self, index: int) -> None:
         self.index = index
 
@@ -110,10 +112,15 @@ class Captured:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if not _enabled or _core.is_recording() or _core.grad_enabled():
             return self.fn(*args, **kwargs)
-        tree = _Tree(_is_array)
-        packed = tree.pack((args, kwargs))
-        inputs = [_core.asarray(x) for x in tree.leaves]
-        entry = self._entry((self._key(packed), tuple((x.shape, x.dtype.char) for x in inputs)))
+        if not kwargs and all(type(x) is Tensor or type(x) is np.ndarray for x in args):
+            packed, inputs = (tuple(map(_Slot, range(len(args)))), {}), list(args)
+            key = tuple([(x.shape, x.dtype.char) for x in args])
+        else:
+            tree = _Tree(_is_array)
+            packed = tree.pack((args, kwargs))
+            inputs = tree.leaves
+            key = (self._key(packed), tuple([(x.shape, x.dtype.char) for x in inputs]))
+        entry = self._entries.get(key) or self._entry(key)
         entry.calls += 1
         if entry.eager or entry.calls == 1:
             return self._eager(packed, inputs)
@@ -123,17 +130,17 @@ class Captured:
             return self._checked(entry, packed, inputs)
         return self._replay(entry, inputs)
 
-    def _eager(self, packed: Any, inputs: list[Tensor]) -> Any:
+    def _eager(self, packed: Any, inputs: list[Any]) -> Any:
         self.stats["eager"] += 1
-        args, kwargs = _unpack(packed, inputs)
+        args, kwargs = _unpack(packed, [_core.asarray(x) for x in inputs])
         return self.fn(*args, **kwargs)
 
-    def _replay(self, entry: _Entry, inputs: list[Tensor]) -> Any:
+    def _replay(self, entry: _Entry, inputs: list[Any]) -> Any:
         entry.replays += 1
         self.stats["replayed"] += 1
         return _unpack(entry.outputs, entry.plan.run(inputs))
 
-    def _record(self, entry: _Entry, packed: Any, inputs: list[Tensor]) -> Any:
+    def _record(self, entry: _Entry, packed: Any, inputs: list[Any]) -> Any:
         plan = _core.Plan()
         places = plan.begin(inputs)
         try:
@@ -156,7 +163,7 @@ class Captured:
             self.stats["recorded"] += 1
         return _unpack(outputs, results)
 
-    def _checked(self, entry: _Entry, packed: Any, inputs: list[Tensor]) -> Any:
+    def _checked(self, entry: _Entry, packed: Any, inputs: list[Any]) -> Any:
         """Replay, then run eagerly from the same state: both must agree in every bit."""
         plan = entry.plan
         before = plan.save_state()
@@ -186,17 +193,15 @@ class Captured:
         return result
 
     def _entry(self, key: Any) -> _Entry:
-        entry = self._entries.get(key)
-        if entry is None:
-            entry = _Entry()
-            if len(self._entries) < MAX_PLANS:
-                self._entries[key] = entry
-            else:
-                entry.eager = True
-                self._warn(
-                    f"{self._name()} was called with more than {MAX_PLANS} combinations of shapes and arguments: "
-                    f"new ones run eagerly"
-                )
+        entry = _Entry()
+        if len(self._entries) < MAX_PLANS:
+            self._entries[key] = entry
+        else:
+            entry.eager = True
+            self._warn(
+                f"{self._name()} was called with more than {MAX_PLANS} combinations of shapes and arguments: "
+                f"new ones run eagerly"
+            )
         return entry
 
     def _key(self, packed: Any) -> Any:
