@@ -168,11 +168,19 @@ PL_INLINE vd scale2_(vd p, vd n) {
 
 // The first n < width elements; the other lanes are zero and are not written. Array ends go through the same vector
 // formula as the rest, so that a value never depends on its place in the array.
+#if PL_VEC == 32
+// All ones in the first n lanes.
+PL_INLINE vi first_lanes_4(int64_t n) { return vi{0, 1, 2, 3, 4, 5, 6, 7} < (int32_t)n; }
+PL_INLINE vl first_lanes_8(int64_t n) { return vl{0, 1, 2, 3} < n; }
+#endif
 template <class T>
 PL_INLINE vec<T> load_n(const T* p, int64_t n) {
 #if PL_VEC == 64
   if constexpr (sizeof(T) == 4) return (vec<T>)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p);
   else return (vec<T>)_mm512_maskz_loadu_pd((__mmask8)((1u << n) - 1), p);
+#elif PL_VEC == 32
+  if constexpr (sizeof(T) == 4) return (vec<T>)_mm256_maskload_ps(p, (__m256i)first_lanes_4(n));
+  else return (vec<T>)_mm256_maskload_pd(p, (__m256i)first_lanes_8(n));
 #else
   T lane[width<T>] = {};
   for (int64_t i = 0; i < n; ++i) lane[i] = p[i];
@@ -184,6 +192,9 @@ PL_INLINE void store_n(T* p, vec<T> v, int64_t n) {
 #if PL_VEC == 64
   if constexpr (sizeof(T) == 4) _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)v);
   else _mm512_mask_storeu_pd(p, (__mmask8)((1u << n) - 1), (__m512d)v);
+#elif PL_VEC == 32
+  if constexpr (sizeof(T) == 4) _mm256_maskstore_ps(p, (__m256i)first_lanes_4(n), (__m256)v);
+  else _mm256_maskstore_pd(p, (__m256i)first_lanes_8(n), (__m256d)v);
 #else
   T lane[width<T>];
   store(lane, v);
