@@ -4,7 +4,7 @@
 //
 // The CPU's exp, expm1, log, log1p, tanh, sigmoid, ... are our own: range reduction and a minimax polynomial
 // (Remez, relative error well below half an ulp) evaluated by Horner's rule through fma_. Against exact
-// values they are within 1 to 3 ulp over the whole range, denormals and infinities included; NaN in gives NaN
+// values they are within 4 ulp over the whole range, denormals and infinities included; NaN in gives NaN
 // out. sin and cos hold that for float; double and the rare functions (each_lane) call the C library lane by
 // lane.
 #pragma once

@@ -1,5 +1,5 @@
-// Vector types of one ISA: the only file with ISA conditionals. Everything is in an anonymous namespace inside
-// pl::PL_ISA, so that code compiled for one ISA can never be linked into another.
+// Vector types of one ISA: the only file with ISA conditionals. Everything is in an anonymous namespace
+// inside pl::PL_ISA, so that code compiled for one ISA can never be linked into another.
 #pragma once
 #include <cstdint>
 
@@ -64,8 +64,9 @@ PL_INLINE vec<T> broadcast(T x) {
   return x - vec<T>{};
 }
 
-// a * b + c in one rounding where the ISA has it. The build forbids contraction elsewhere (-ffp-contract=off), so this
-// is the only place a fused multiply-add comes from and fusing kernels never changes bits.
+// a * b + c in one rounding where the ISA has it. The build forbids contraction elsewhere
+// (-ffp-contract=off), so this is the only place a fused multiply-add comes from and fusing kernels never
+// changes bits.
 PL_INLINE float fma_(float a, float b, float c) {
 #if defined(__FMA__) || defined(__aarch64__)
   return __builtin_fmaf(a, b, c);
@@ -125,6 +126,73 @@ PL_INLINE vd sqrt_(vd x) {
   return (vd)_mm_sqrt_pd((__m128d)x);
 #endif
 }
+
+// The register file, from which kernels derive their tile shapes.
+#if PL_VEC == 64 || defined(__aarch64__)
+inline constexpr int kVectorRegisters = 32;
+#else
+inline constexpr int kVectorRegisters = 16;
+#endif
+#if defined(__FMA__) || defined(__aarch64__)
+inline constexpr bool kFusedMultiplyAdd = true;
+#else
+inline constexpr bool kFusedMultiplyAdd = false;
+#endif
+
+// The lower (upper) halves of a and b, interleaved: a0 b0 a1 b1 ...
+#if defined(__clang__)
+PL_INLINE vf interleave_low(vf a, vf b) {
+#if PL_VEC == 64
+  return __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+#elif PL_VEC == 32
+  return __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11);
+#else
+  return __builtin_shufflevector(a, b, 0, 4, 1, 5);
+#endif
+}
+PL_INLINE vf interleave_high(vf a, vf b) {
+#if PL_VEC == 64
+  return __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+#elif PL_VEC == 32
+  return __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15);
+#else
+  return __builtin_shufflevector(a, b, 2, 6, 3, 7);
+#endif
+}
+PL_INLINE vd interleave_low(vd a, vd b) {
+#if PL_VEC == 64
+  return __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11);
+#elif PL_VEC == 32
+  return __builtin_shufflevector(a, b, 0, 4, 1, 5);
+#else
+  return __builtin_shufflevector(a, b, 0, 2);
+#endif
+}
+PL_INLINE vd interleave_high(vd a, vd b) {
+#if PL_VEC == 64
+  return __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15);
+#elif PL_VEC == 32
+  return __builtin_shufflevector(a, b, 2, 6, 3, 7);
+#else
+  return __builtin_shufflevector(a, b, 1, 3);
+#endif
+}
+#else  // GCC: the index vector follows from the width
+template <class V, class M>
+PL_INLINE V interleave_(V a, V b, int half) {
+  constexpr int n = sizeof(V) / sizeof(a[0]);
+  M index{};
+  for (int i = 0; i < n / 2; ++i) {
+    index[2 * i] = i + half * (n / 2);
+    index[2 * i + 1] = i + half * (n / 2) + n;
+  }
+  return __builtin_shuffle(a, b, index);
+}
+PL_INLINE vf interleave_low(vf a, vf b) { return interleave_<vf, vi>(a, b, 0); }
+PL_INLINE vf interleave_high(vf a, vf b) { return interleave_<vf, vi>(a, b, 1); }
+PL_INLINE vd interleave_low(vd a, vd b) { return interleave_<vd, vl>(a, b, 0); }
+PL_INLINE vd interleave_high(vd a, vd b) { return interleave_<vd, vl>(a, b, 1); }
+#endif
 
 // Lane-wise choice: m is what a comparison of two vectors gives (all ones or zero).
 PL_INLINE vf select(vi m, vf a, vf b) { return m ? a : b; }
@@ -230,7 +298,8 @@ PL_INLINE bool any_(vi m) {
 }
 PL_INLINE bool any_(vl m) { return any_((vi)m); }
 
-// p * 2^n for a whole n and p near 1, in two steps, of which only the second can round: results may be denormal.
+// p * 2^n for a whole n and p near 1, in two steps, of which only the second can round: results may be
+// denormal.
 PL_INLINE vf scale2_(vf p, vf n) {
 #if PL_VEC == 64
   return (vf)_mm512_scalef_ps((__m512)p, (__m512)n);
