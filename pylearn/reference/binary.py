@@ -152,7 +152,7 @@ def clip(x, min=None, max=None):
 
 
 def cast(x, dtype):
-    """x in another type. Floats lose their fraction on the way to integers and stop at their ends; NaN becomes 0."""
+    """x in another type. On the way to integers floats lose their fraction and stop at the ends; NaN is 0."""
     x, dtype = np.asarray(x), np.dtype(dtype)
     if x.dtype.kind == "f" and dtype.kind in "iu":
         y, ends = np.trunc(np.nan_to_num(x.astype(np.float64), nan=0.0)), np.iinfo(dtype)

@@ -28,7 +28,7 @@ def matmul_backward(dy, x1, x2):
 
 
 def linear(x, w, b=None, activation=None):
-    """activation(x w + b): x (..., in), w (in, out), b (out,); activation is None or one of relu, sigmoid, tanh"""
+    """activation(x w + b): x (..., in), w (in, out), b (out,); activation None, relu, sigmoid or tanh"""
     y = real(x) @ real(w)
     y = y if b is None else y + real(b)
     return {None: lambda v: v, "relu": relu, "sigmoid": sigmoid, "tanh": tanh}[activation](y)

@@ -1,4 +1,7 @@
-"""Counter-based random numbers: Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011)."""
+"""Counter-based random numbers: Philox4x32-10.
+
+Salmon, Moraes, Dror, Shaw: Parallel random numbers: as easy as 1, 2, 3 (2011).
+"""
 
 import numpy as np
 
@@ -30,7 +33,7 @@ def philox(n, seed, draw=0):
 
 
 def uniform(n, seed, draw=0, dtype="float32"):
-    """u in [0, 1): 24 bits of one word in float32; in float64 53 bits of words 2i and 2i + 1 (the first is high)."""
+    """u in [0, 1): 24 bits of a word in float32; in float64 53 bits of words 2i (high) and 2i + 1."""
     if np.dtype(dtype) == np.float32:
         return ((philox(n, seed, draw) >> np.uint32(8)) * 2.0**-24).astype(np.float32)
     words = philox(2 * n, seed, draw).astype(np.uint64)

@@ -11,7 +11,7 @@ __all__ = [
 
 
 def sum_to(x, shape):
-    """x summed over the axes along which an array of this shape was broadcast: the gradient of broadcasting."""
+    """x summed over the axes along which an array of this shape was broadcast."""
     x = x.sum(axis=tuple(range(x.ndim - len(shape))))
     return x.sum(axis=tuple(i for i, n in enumerate(shape) if n == 1 and x.shape[i] != 1), keepdims=True)
 
@@ -57,7 +57,7 @@ def split(x, indices_or_sections, axis=0):
 
 
 def pad(x, pad_width, value=0):
-    """value around x: pad_width is one number, (before, after) for all axes, or one such pair for each axis"""
+    """value around x: pad_width is a number, (before, after) for all axes, or such a pair for each axis"""
     return np.pad(x, pad_width, constant_values=value)
 
 

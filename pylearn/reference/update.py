@@ -6,7 +6,9 @@ from .elementwise import real
 
 
 def sgd_update(p, g, lr=0.01, momentum=0.0, velocity=None, nesterov=False, weight_decay=0.0):
-    """Gradient descent with momentum in Keras' form: s = momentum s - lr g; p += s, or p += momentum s - lr g.
+    """Gradient descent with momentum in Keras' form.
+
+    s = momentum s - lr g;  p += s, with nesterov p += momentum s - lr g
 
     Weight decay adds weight_decay p to g.
     """
@@ -25,7 +27,8 @@ def adam_update(
 ):
     """Adam (Kingma & Ba 2015) with Keras' epsilon; step counts from 1.
 
-    m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2;  p -= lr sqrt(1 - b2^t) / (1 - b1^t) m / (sqrt(v) + epsilon)
+    m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2
+    p -= lr sqrt(1 - b2^t) / (1 - b1^t) m / (sqrt(v) + epsilon)
     Weight decay adds weight_decay p to g; decoupled (AdamW), p loses lr weight_decay p instead.
     """
     start = real(p)
