@@ -106,7 +106,7 @@ def lstm_cell(x, h, c, w, u, b, activation="tanh"):
     return o * act(c_out), c_out
 
 
-def lstm_cell_backward(dh_out, dc_out, x, h, c, w, u, b, activation="tanh"):
+def lstm_cell_backward(dh, dc, x, h, c, w, u, b, activation="tanh"):
     """Gradients of x, h, c, w, u, b from those of h' and c'."""
     i, f, g, o, act = _lstm_gates(x, h, w, u, b, activation)
     slope = {  # of the activation, from its output
@@ -116,8 +116,8 @@ def lstm_cell_backward(dh_out, dc_out, x, h, c, w, u, b, activation="tanh"):
         None: np.ones_like,
     }[activation]
     x, h, c, w, u = (real(v) for v in (x, h, c, w, u))
-    dh, y = real(dh_out), act(f * c + i * g)
-    dc = real(dc_out) + dh * o * slope(y)
+    dh, y = real(dh), act(f * c + i * g)
+    dc = real(dc) + dh * o * slope(y)
     dz = np.concatenate(
         [dc * g * i * (1 - i), dc * c * f * (1 - f), dc * i * slope(g), dh * y * o * (1 - o)], axis=-1
     )

@@ -33,17 +33,17 @@ def philox(n, seed, draw=0):
 
 
 def uniform(n, seed, draw=0, dtype="float32"):
-    """u in [0, 1): 24 bits of a word in float32; in float64 53 bits of words 2i (high) and 2i + 1."""
+    """u in [0, 1): 24 bits of a word in float32; in float64 53 bits of words 2i (low) and 2i + 1."""
     if np.dtype(dtype) == np.float32:
         return ((philox(n, seed, draw) >> np.uint32(8)) * 2.0**-24).astype(np.float32)
     words = philox(2 * n, seed, draw).astype(np.uint64)
-    return ((words[0::2] << np.uint64(32) | words[1::2]) >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    return ((words[1::2] << np.uint64(32) | words[0::2]) >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
 def dropout(x, rate, *, seed=0, draw=0):
-    """x / (1 - rate) where u >= rate, else 0; u the uniform numbers of this draw of the default generator"""
+    """x / (1 - rate) where w / 2^32 >= rate, else 0; w the words of this draw of the default generator"""
     x = np.asarray(x)
     if rate == 0:
         return real(x)
-    keep = uniform(x.size, seed, draw).reshape(x.shape) >= rate
+    keep = philox(x.size, seed, draw).reshape(x.shape) * 2.0**-32 >= rate
     return np.where(keep, real(x) / (1 - rate), 0)

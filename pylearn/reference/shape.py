@@ -1,7 +1,5 @@
 """Shapes and places: nothing is computed, elements move."""
 
-import builtins
-
 import numpy as np
 
 __all__ = [
@@ -67,14 +65,17 @@ def take(x, indices, axis=None):
 
 
 def one_hot(x, num_classes, dtype="float32"):
-    """y[..., k] = 1 where x[...] = k, else 0"""
+    """y[..., k] = 1 where x[...] = k, else 0: ids out of range give zeros"""
     return (np.asarray(x)[..., None] == np.arange(num_classes)).astype(dtype)
 
 
-def slice(x, start, stop, step=None):
-    """x[start[0]:stop[0]:step[0], start[1]:stop[1]:step[1], ...]"""
-    step = [1] * len(start) if step is None else step
-    return np.asarray(x)[tuple(builtins.slice(*s) for s in zip(start, stop, step))]
+def slice(x, start, stop, step):
+    """x[start:stop:step] on every axis; nothing counts from the end: stop -1 is before the first element"""
+    x = np.asarray(x)
+    for axis, (a, b, by) in enumerate(zip(start, stop, step)):
+        low, high = (0, x.shape[axis]) if by > 0 else (-1, x.shape[axis] - 1)
+        x = np.take(x, np.arange(min(max(a, low), high), min(max(b, low), high), by), axis=axis)
+    return x
 
 
 def flip(x, axis):
