@@ -180,7 +180,7 @@ def erfc(x):
 
 def lgamma(x):
     """log |Gamma(x)|; infinite at 0, -1, -2, ..."""
-    return _each(lambda v: math.inf if v <= 0 and v == math.floor(v) else math.lgamma(v), x)
+    return _each(lambda v: math.inf if v <= 0 and v % 1 == 0 or math.isinf(v) else math.lgamma(v), x)
 
 
 def _digamma(x):
