@@ -41,12 +41,13 @@ void Recorder::touch(Storage& storage, bool written) {
   }
 }
 
-void Recorder::add(const char* name, KernelFn fn, const void* args, size_t size, double cost) {
+void Recorder::add(Launch launch, const void* args, size_t size, double cost) {
   auto& bytes = plan_->arguments;
   size_t at = (bytes.size() + 15) / 16 * 16;
   bytes.resize(at + size);
   std::memcpy(bytes.data() + at, args, size);
-  plan_->launches.push_back({name, fn, static_cast<uint32_t>(at)});
+  launch.args = static_cast<uint32_t>(at);
+  plan_->launches.push_back(launch);
   plan_->cost += cost;
 }
 
@@ -59,7 +60,7 @@ void Plan::run() {
   {
     GilRelease unlocked(cost);
     for (const Launch& l : launches) {
-      l.fn(Stream{}, arguments.data() + l.args);
+      l.call(l.kernel, arguments.data() + l.args);
       if (interrupted()) break;
     }
   }

@@ -15,12 +15,13 @@
 
 namespace pl {
 
-using KernelFn = void (*)(Stream, const void*);
+using KernelFn = void (*)();  // of any argument struct; `call` knows which
 
 struct Launch {
   const char* name;
-  KernelFn fn;
-  uint32_t args;    // offset into Plan::arguments
+  void (*call)(KernelFn, const void* args);
+  KernelFn kernel;
+  uint32_t args;  // offset into Plan::arguments
 };
 
 // What a recording left behind.
@@ -52,7 +53,7 @@ class Recorder {
   Ref<Plan> finish() { return plan_; }
 
   void touch(Storage& storage, bool written);
-  void add(const char* name, KernelFn fn, const void* args, size_t size, double cost);
+  void add(Launch launch, const void* args, size_t size, double cost);
   Status* status(const char* op, const char* argument);
   // The recording cannot be used (a value was read, ...). The step itself goes on.
   void abandon(std::string reason) { if (reason_.empty()) reason_ = std::move(reason); }
@@ -93,7 +94,12 @@ void launch(const char* name, void (*kernel)(Stream, const Args&), const Args& a
     GilRelease unlocked(cost);
     kernel(Stream{}, args);
   }
-  if (Recorder* r = recorder()) r->add(name, reinterpret_cast<KernelFn>(kernel), &args, sizeof(Args), cost);
+  if (Recorder* r = recorder()) {
+    auto call = [](KernelFn k, const void* a) {
+      reinterpret_cast<void (*)(Stream, const Args&)>(k)(Stream{}, *static_cast<const Args*>(a));
+    };
+    r->add({name, call, reinterpret_cast<KernelFn>(kernel), 0}, &args, sizeof(Args), cost);
+  }
   raise_if_interrupted();
 }
 

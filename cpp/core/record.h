@@ -18,6 +18,8 @@ namespace pl {
 
 // Is the calling thread recording gradients? (inside grad/value_and_grad, outside no_grad)
 bool grad_enabled();
+// Nested scopes: gradients of gradients may be taken, so an op whose fused backward has no vjp uses its composite form.
+bool higher_order();
 bool needs_grad(const Tensor& t);  // grad_enabled(), a float, and computed from something watched
 
 // A tensor kept for the backward pass. An output is kept without its node (which would be a cycle).
@@ -45,11 +47,8 @@ class Node : public RefCounted {
   int outputs = 1;
   std::vector<Edge> inputs;
   virtual void backward(Backward& b) = 0;
-  ~Node() override;
-
- protected:
-  // Empties `inputs` without recursion: long chains must not exhaust the stack.
-  void unlink();
+  // Nodes that die because this one does are queued, not nested: long chains must not exhaust the stack.
+  void destroy() override;
 };
 
 // What a vjp sees: the gradients of its outputs; it sets those of its inputs.
@@ -79,7 +78,6 @@ template <class F>
 class NodeOf final : public Node {
  public:
   explicit NodeOf(F&& f) : f_(std::move(f)) {}
-  ~NodeOf() override { unlink(); }
   void backward(Backward& b) override { f_(b); }
 
  private:

@@ -13,8 +13,9 @@ class RefCounted {
   virtual ~RefCounted() = default;
   void retain() const { refs_.fetch_add(1, std::memory_order_relaxed); }
   void release() const {
-    if (refs_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+    if (refs_.fetch_sub(1, std::memory_order_acq_rel) == 1) const_cast<RefCounted*>(this)->destroy();
   }
+  virtual void destroy() { delete this; }
   long use_count() const { return refs_.load(std::memory_order_relaxed); }
 
  private:

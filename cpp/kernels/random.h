@@ -1,6 +1,12 @@
 // Counter-based random numbers (Philox4x32-10; Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011).
-// Element i of draw d under seed s is a function of (s, d, i) alone: key = s, counter = (i / 4 low, i / 4 high, d low,
-// d high), lane = i % 4. Sizes never shift later draws, threads never matter, and CUDA gives the same integers.
+// Word j of draw d under seed s is a function of (s, d, j) alone: key = (s low, s high), counter = (j / 4 low, j / 4
+// high, d low, d high), lane = j % 4. Sizes never shift later draws, threads never matter, and every ISA and CUDA gives
+// the same integers and, but for fused low + span u, the same uniforms.
+//
+// From words w to elements: float32 takes word i for element i; float64 and `bits` take 64 bits, word 2i low and word
+// 2i + 1 high, so element i belongs to counter i / 2. Box-Muller makes the pair (2k, 2k + 1) of normals from the pair of
+// uniforms at the same places: r = sqrt(-2 log(1 - u[2k])), r cos(2 pi u[2k+1]) and r sin(2 pi u[2k+1]).
+// Dropout takes word i for element i in either dtype, so the mask does not depend on the dtype.
 #pragma once
 #include "core/device.h"
 #include "core/dtype.h"
@@ -15,9 +21,10 @@ struct RngState {
 };
 
 enum class Distribution : uint8_t {
-  uniform,           // low + (high - low) u, u = (bits >> 8) 2^-24 in float32; 53 bits from two words in float64
+  uniform,           // low + (high - low) u, u = (w >> 8) 2^-24 in float32, (w >> 11) 2^-53 from two words in
+                     // float64; rounding may give `high` itself when low is not 0
   normal,            // low = mean, high = standard deviation; Box-Muller on two uniforms
-  truncated_normal,  // normal restricted to two standard deviations, by inversion of one uniform
+  truncated_normal,  // normal restricted to two standard deviations, by inversion of one uniform; in [mean - 2 sd, mean + 2 sd]
   bits,              // int64: a uniform integer in [low, high) (multiply-shift on 64 bits)
 };
 
@@ -31,7 +38,7 @@ struct RandomArgs {
   void* y;
 };
 
-// mask[i] = u_i >= rate;  y[i] = mask[i] ? x[i] / (1 - rate) : 0
+// mask[i] = w_i 2^-32 >= rate;  y[i] = mask[i] ? x[i] * T(1 / (1 - rate)) : 0.   rate in [0, 1)
 struct DropoutArgs {
   DType dtype;
   double rate;
@@ -42,7 +49,7 @@ struct DropoutArgs {
   void* y;
 };
 
-// dx[i] = mask[i] ? dy[i] scale : 0
+// dx[i] = mask[i] ? dy[i] * T(scale) : 0;  scale = 1 / (1 - rate) is dropout's own
 struct DropoutBackwardArgs {
   DType dtype;
   double scale;

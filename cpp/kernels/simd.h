@@ -1,5 +1,5 @@
-// Vector types of one ISA: the only file with ISA conditionals. Everything is in an anonymous namespace inside
-// pl::PL_ISA, so that code compiled for one ISA can never be linked into another.
+// Vector types of one ISA: the only file with ISA conditionals. Everything is in an anonymous namespace
+// inside pl::PL_ISA, so that code compiled for one ISA can never be linked into another.
 #pragma once
 #include <cstdint>
 
@@ -64,8 +64,9 @@ PL_INLINE vec<T> broadcast(T x) {
   return x - vec<T>{};
 }
 
-// a * b + c in one rounding where the ISA has it. The build forbids contraction elsewhere (-ffp-contract=off), so this
-// is the only place a fused multiply-add comes from and fusing kernels never changes bits.
+// a * b + c in one rounding where the ISA has it. The build forbids contraction elsewhere
+// (-ffp-contract=off), so this is the only place a fused multiply-add comes from and fusing kernels never
+// changes bits.
 PL_INLINE float fma_(float a, float b, float c) {
 #if defined(__FMA__) || defined(__aarch64__)
   return __builtin_fmaf(a, b, c);
@@ -126,9 +127,235 @@ PL_INLINE vd sqrt_(vd x) {
 #endif
 }
 
+// The register file, from which kernels derive their tile shapes.
+#if PL_VEC == 64 || defined(__aarch64__)
+inline constexpr int kVectorRegisters = 32;
+#else
+inline constexpr int kVectorRegisters = 16;
+#endif
+#if defined(__FMA__) || defined(__aarch64__)
+inline constexpr bool kFusedMultiplyAdd = true;
+#else
+inline constexpr bool kFusedMultiplyAdd = false;
+#endif
+
+// The lower (upper) halves of a and b, interleaved: a0 b0 a1 b1 ...
+#if defined(__clang__)
+PL_INLINE vf interleave_low(vf a, vf b) {
+#if PL_VEC == 64
+  return __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+#elif PL_VEC == 32
+  return __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11);
+#else
+  return __builtin_shufflevector(a, b, 0, 4, 1, 5);
+#endif
+}
+PL_INLINE vf interleave_high(vf a, vf b) {
+#if PL_VEC == 64
+  return __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+#elif PL_VEC == 32
+  return __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15);
+#else
+  return __builtin_shufflevector(a, b, 2, 6, 3, 7);
+#endif
+}
+PL_INLINE vd interleave_low(vd a, vd b) {
+#if PL_VEC == 64
+  return __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11);
+#elif PL_VEC == 32
+  return __builtin_shufflevector(a, b, 0, 4, 1, 5);
+#else
+  return __builtin_shufflevector(a, b, 0, 2);
+#endif
+}
+PL_INLINE vd interleave_high(vd a, vd b) {
+#if PL_VEC == 64
+  return __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15);
+#elif PL_VEC == 32
+  return __builtin_shufflevector(a, b, 2, 6, 3, 7);
+#else
+  return __builtin_shufflevector(a, b, 1, 3);
+#endif
+}
+#else  // GCC: the index vector follows from the width
+template <class V, class M>
+PL_INLINE V interleave_(V a, V b, int half) {
+  constexpr int n = sizeof(V) / sizeof(a[0]);
+  M index{};
+  for (int i = 0; i < n / 2; ++i) {
+    index[2 * i] = i + half * (n / 2);
+    index[2 * i + 1] = i + half * (n / 2) + n;
+  }
+  return __builtin_shuffle(a, b, index);
+}
+PL_INLINE vf interleave_low(vf a, vf b) { return interleave_<vf, vi>(a, b, 0); }
+PL_INLINE vf interleave_high(vf a, vf b) { return interleave_<vf, vi>(a, b, 1); }
+PL_INLINE vd interleave_low(vd a, vd b) { return interleave_<vd, vl>(a, b, 0); }
+PL_INLINE vd interleave_high(vd a, vd b) { return interleave_<vd, vl>(a, b, 1); }
+#endif
+
 // Lane-wise choice: m is what a comparison of two vectors gives (all ones or zero).
 PL_INLINE vf select(vi m, vf a, vf b) { return m ? a : b; }
 PL_INLINE vd select(vl m, vd a, vd b) { return m ? a : b; }
+
+// Lanes folded in halves, down to one.
+template <int kBytes>
+struct lanes_of {
+  typedef float f __attribute__((vector_size(kBytes), aligned(4), may_alias));
+  typedef double d __attribute__((vector_size(kBytes), aligned(8), may_alias));
+};
+template <class V, class Half, class Fold>
+PL_INLINE Half fold_half(V v, Fold fold) {
+  Half h[2];
+  __builtin_memcpy(h, &v, sizeof v);
+  return fold(h[0], h[1]);
+}
+template <class Fold>
+PL_INLINE float fold_lanes(vf v, Fold fold) {
+#if PL_VEC == 64
+  const auto u = fold_half<vf, lanes_of<32>::f>(v, fold);
+  const auto t = fold_half<lanes_of<32>::f, lanes_of<16>::f>(u, fold);
+#elif PL_VEC == 32
+  const auto t = fold_half<vf, lanes_of<16>::f>(v, fold);
+#else
+  const auto t = v;
+#endif
+  return fold(fold((float)t[0], (float)t[2]), fold((float)t[1], (float)t[3]));
+}
+template <class Fold>
+PL_INLINE double fold_lanes(vd v, Fold fold) {
+#if PL_VEC == 64
+  const auto u = fold_half<vd, lanes_of<32>::d>(v, fold);
+  const auto t = fold_half<lanes_of<32>::d, lanes_of<16>::d>(u, fold);
+#elif PL_VEC == 32
+  const auto t = fold_half<vd, lanes_of<16>::d>(v, fold);
+#else
+  const auto t = v;
+#endif
+  return fold((double)t[0], (double)t[1]);
+}
+struct FoldSum {
+  template <class V>
+  PL_INLINE V operator()(V a, V b) const { return a + b; }
+};
+struct FoldMax {
+  template <class V>
+  PL_INLINE V operator()(V a, V b) const { return a < b ? b : a; }  // a where either is NaN
+};
+template <class V>
+PL_INLINE auto sum_lanes(V v) { return fold_lanes(v, FoldSum{}); }
+template <class V>
+PL_INLINE auto max_lanes(V v) { return fold_lanes(v, FoldMax{}); }
+
+// The product of the low 32 bits of each 64-bit lane.
+PL_INLINE vul mul_wide(vul a, vul b) {
+#if PL_VEC == 64
+  return (vul)_mm512_mul_epu32((__m512i)a, (__m512i)b);
+#elif PL_VEC == 32
+  return (vul)_mm256_mul_epu32((__m256i)a, (__m256i)b);
+#elif defined(__aarch64__)
+  return (vul)vmull_u32(vmovn_u64((uint64x2_t)a), vmovn_u64((uint64x2_t)b));
+#else
+  return (vul)_mm_mul_epu32((__m128i)a, (__m128i)b);
+#endif
+}
+
+// Inside each 128-bit block: the low (high) 64-bit lanes of a and b, a's first. Zipping twice gives a and b back.
+PL_INLINE vul zip_low(vul a, vul b) {
+#if PL_VEC == 64
+  return (vul)_mm512_unpacklo_epi64((__m512i)a, (__m512i)b);
+#elif PL_VEC == 32
+  return (vul)_mm256_unpacklo_epi64((__m256i)a, (__m256i)b);
+#elif defined(__aarch64__)
+  return (vul)vzip1q_u64((uint64x2_t)a, (uint64x2_t)b);
+#else
+  return (vul)_mm_unpacklo_epi64((__m128i)a, (__m128i)b);
+#endif
+}
+PL_INLINE vul zip_high(vul a, vul b) {
+#if PL_VEC == 64
+  return (vul)_mm512_unpackhi_epi64((__m512i)a, (__m512i)b);
+#elif PL_VEC == 32
+  return (vul)_mm256_unpackhi_epi64((__m256i)a, (__m256i)b);
+#elif defined(__aarch64__)
+  return (vul)vzip2q_u64((uint64x2_t)a, (uint64x2_t)b);
+#else
+  return (vul)_mm_unpackhi_epi64((__m128i)a, (__m128i)b);
+#endif
+}
+
+// Is any lane of a comparison's result set?
+PL_INLINE bool any_(vi m) {
+#if PL_VEC == 64
+  return _mm512_test_epi32_mask((__m512i)m, (__m512i)m) != 0;
+#elif PL_VEC == 32
+  return _mm256_movemask_epi8((__m256i)m) != 0;
+#elif defined(__aarch64__)
+  return vmaxvq_u32((uint32x4_t)m) != 0;
+#else
+  return _mm_movemask_epi8((__m128i)m) != 0;
+#endif
+}
+PL_INLINE bool any_(vl m) { return any_((vi)m); }
+
+// p * 2^n for a whole n and p near 1, in two steps, of which only the second can round: results may be
+// denormal.
+PL_INLINE vf scale2_(vf p, vf n) {
+#if PL_VEC == 64
+  return (vf)_mm512_scalef_ps((__m512)p, (__m512)n);
+#else
+  const vf magic = 12582912.0f - vf{};  // 1.5 * 2^23: adding it leaves the rounded integer in the low bits
+  vf a = n * 0.5f + magic, b = (n - (a - magic)) + magic;
+  const vu one = (vu)(1.0f - vf{});
+  return p * (vf)(((vu)a << 23) + one) * (vf)(((vu)b << 23) + one);
+#endif
+}
+PL_INLINE vd scale2_(vd p, vd n) {
+#if PL_VEC == 64
+  return (vd)_mm512_scalef_pd((__m512d)p, (__m512d)n);
+#else
+  const vd magic = 6755399441055744.0 - vd{};  // 1.5 * 2^52
+  vd a = n * 0.5 + magic, b = (n - (a - magic)) + magic;
+  const vul one = (vul)(1.0 - vd{});
+  return p * (vd)(((vul)a << 52) + one) * (vd)(((vul)b << 52) + one);
+#endif
+}
+
+// The first n <= width elements; the other lanes are `fill` and are not written. Array ends go through the same vector
+// formula as the rest, so that a value never depends on its place in the array.
+template <class T>
+PL_INLINE vec<T> load_n(const T* p, int64_t n, vec<T> fill = vec<T>{}) {
+#if PL_VEC == 64
+  if constexpr (sizeof(T) == 4) return (vec<T>)_mm512_mask_loadu_ps((__m512)fill, (__mmask16)((1u << n) - 1), p);
+  else return (vec<T>)_mm512_mask_loadu_pd((__m512d)fill, (__mmask8)((1u << n) - 1), p);
+#elif PL_VEC == 32
+  if constexpr (sizeof(T) == 4) {
+    const vi m = vi{0, 1, 2, 3, 4, 5, 6, 7} < (int32_t)n;
+    return select(m, (vf)_mm256_maskload_ps(p, (__m256i)m), fill);
+  } else {
+    const vl m = vl{0, 1, 2, 3} < n;
+    return select(m, (vd)_mm256_maskload_pd(p, (__m256i)m), fill);
+  }
+#else
+  for (int i = 0; i < width<T>; ++i)
+    if (i < n) fill[i] = p[i];
+  return fill;
+#endif
+}
+template <class T>
+PL_INLINE void store_n(T* p, vec<T> v, int64_t n) {
+#if PL_VEC == 64
+  if constexpr (sizeof(T) == 4) _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)v);
+  else _mm512_mask_storeu_pd(p, (__mmask8)((1u << n) - 1), (__m512d)v);
+#elif PL_VEC == 32
+  if constexpr (sizeof(T) == 4)
+    _mm256_maskstore_ps(p, (__m256i)(vi{0, 1, 2, 3, 4, 5, 6, 7} < (int32_t)n), (__m256)v);
+  else _mm256_maskstore_pd(p, (__m256i)(vl{0, 1, 2, 3} < n), (__m256d)v);
+#else
+  for (int i = 0; i < width<T>; ++i)
+    if (i < n) p[i] = v[i];
+#endif
+}
 
 }  // namespace
 }  // namespace pl::PL_ISA

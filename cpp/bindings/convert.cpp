@@ -1,0 +1,266 @@
+#include "bindings/convert.h"
+
+#include "core/capture.h"
+
+namespace pl {
+namespace {
+
+std::string type_name(py::handle h) { return Py_TYPE(h.ptr())->tp_name; }
+
+// Supported types as they are; near ones are widened without loss.
+std::optional<DType> dtype_of(const py::dtype& d, bool& convert) {
+  convert = false;
+  char kind = d.kind();
+  auto size = d.itemsize();
+  if (kind == 'b') return DType::boolean;
+  if (kind == 'f' && size == 4) return DType::float32;
+  if (kind == 'f' && size == 8) return DType::float64;
+  if (kind == 'i' && size == 4) return DType::int32;
+  if (kind == 'i' && size == 8) return DType::int64;
+  if (kind == 'u' && size == 1) return DType::uint8;
+  convert = true;
+  if (kind == 'f' && size == 2) return DType::float32;
+  if ((kind == 'i' && size < 4) || (kind == 'u' && size == 2)) return DType::int32;
+  if (kind == 'u' && size == 4) return DType::int64;
+  return {};
+}
+
+Tensor from_array(Call& c, const char* what, py::array a) {
+  bool convert = false;
+  std::optional<DType> dtype = dtype_of(a.dtype(), convert);
+  if (!dtype)
+    raise<TypeError>("[", c.op, "] argument '", what, "' has dtype ", py::str(a.dtype()).cast<std::string>(),
+                     "; supported: bool, uint8, int32, int64, float32, float64");
+  if (a.ndim() > kMaxRank)
+    raise<ValueError>("[", c.op, "] argument '", what, "' has ", a.ndim(), " dimensions; at most ", kMaxRank,
+                      " are supported");
+  auto size = static_cast<int64_t>(itemsize(*dtype));
+  bool usable = !convert && (a.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_) != 0 &&
+                (a.dtype().byteorder() == '=' || a.dtype().byteorder() == '|');
+  for (py::ssize_t i = 0; usable && i < a.ndim(); ++i) usable = a.strides(i) % size == 0;
+  if (!usable) a = py::array(a.attr("astype")(numpy_dtype(*dtype), py::arg("order") = "C"));
+  Shape shape, strides;
+  for (py::ssize_t i = 0; i < a.ndim(); ++i) {
+    shape.push_back(a.shape(i));
+    strides.push_back(a.strides(i) / size);
+  }
+  bool readonly = !a.writeable();
+  void* data = const_cast<void*>(a.data());
+  PyObject* owner = a.release().ptr();
+  return from_memory(data, shape, strides, *dtype, readonly, [owner] {
+    if (!Py_IsInitialized()) return;
+    py::gil_scoped_acquire gil;
+    Py_DECREF(owner);
+  });
+}
+
+PyTypeObject* tensor_type() {
+  static auto* type = reinterpret_cast<PyTypeObject*>(py::type::of<Tensor>().ptr());
+  return type;
+}
+
+}  // namespace
+
+bool is_tensor(py::handle h) { return PyObject_TypeCheck(h.ptr(), tensor_type()); }
+
+bool is_arraylike(py::handle h) {
+  return is_tensor(h) || PyFloat_Check(h.ptr()) || PyLong_Check(h.ptr()) || PyList_Check(h.ptr()) ||
+         PyTuple_Check(h.ptr()) || py::isinstance<py::array>(h) || py::hasattr(h, "__array__");
+}
+
+void Call::bad(const char* what, const std::string& expected, py::handle got) {
+  raise<TypeError>("[", op, "] argument '", what, "' must be ", expected, ", not ", type_name(got));
+}
+
+Tensor Call::tensor(const char* what, py::handle h) {
+  PyObject* p = h.ptr();
+  Tensor t;
+  if (is_tensor(h)) {
+    any_tensor = true;
+    t = h.cast<Tensor&>();
+  } else if (PyFloat_CheckExact(p)) {
+    return scalar(PyFloat_AS_DOUBLE(p), DType::float64, true);
+  } else if (PyBool_Check(p)) {
+    return scalar_int(p == Py_True, DType::boolean);
+  } else if (PyLong_CheckExact(p)) {
+    return scalar_int(integer(what, h), DType::int64, true);
+  } else if (py::isinstance<py::array>(h)) {
+    t = from_array(*this, what, py::reinterpret_borrow<py::array>(h));
+  } else if (PyUnicode_Check(p) || PyBytes_Check(p) || p == Py_None || PyDict_Check(p) || PySet_Check(p)) {
+    bad(what, "an array, a Tensor or a number", h);
+  } else {
+    bool sequence = PyList_Check(p) || PyTuple_Check(p);
+    if (!sequence && !py::hasattr(h, "__array__") && !PyObject_CheckBuffer(p) && !PyFloat_Check(p) && !PyIndex_Check(p))
+      bad(what, "an array, a Tensor or a number", h);
+    if (sequence)
+      for (py::handle item : py::reinterpret_borrow<py::sequence>(h))
+        if (is_tensor(item)) {  // a list of Tensors stays on the tape
+          Tensor stacked = ops::stack(From<std::vector<Tensor>>::get(*this, what, h), 0);
+          any_tensor = true;
+          return stacked;
+        }
+    py::object a;
+    try {
+      a = py::module_::import("numpy").attr("asarray")(h);
+    } catch (py::error_already_set& e) {
+      if (e.matches(PyExc_MemoryError)) throw;
+      raise<ValueError>("[", op, "] argument '", what, "' cannot be made an array: ", e.what());
+    }
+    if (!py::isinstance<py::array>(a)) bad(what, "an array, a Tensor or a number", h);
+    t = from_array(*this, what, py::reinterpret_borrow<py::array>(a));
+  }
+  inputs.push_back(t);
+  return t;
+}
+
+int64_t Call::integer(const char* what, py::handle h) {
+  if (PyBool_Check(h.ptr()) || !PyIndex_Check(h.ptr())) bad(what, "an integer", h);
+  py::object i = py::reinterpret_steal<py::object>(PyNumber_Index(h.ptr()));
+  if (!i) {
+    PyErr_Clear();
+    bad(what, "an integer", h);
+  }
+  int overflow = 0;
+  long long v = PyLong_AsLongLongAndOverflow(i.ptr(), &overflow);
+  if (overflow) raise<ValueError>("[", op, "] argument '", what, "' does not fit 64 bits");
+  return v;
+}
+
+double Call::real(const char* what, py::handle h) {
+  if (is_tensor(h)) note_read("float()");
+  double v = PyUnicode_Check(h.ptr()) || PyBytes_Check(h.ptr()) ? -1.0 : PyFloat_AsDouble(h.ptr());
+  if (PyUnicode_Check(h.ptr()) || PyBytes_Check(h.ptr()) || (v == -1.0 && PyErr_Occurred())) {
+    PyErr_Clear();
+    bad(what, "a number", h);
+  }
+  return v;
+}
+
+bool Call::boolean(const char* what, py::handle h) {
+  if (h.ptr() == Py_True) return true;
+  if (h.ptr() == Py_False) return false;
+  if (py::isinstance(h, py::module_::import("numpy").attr("bool_"))) return h.cast<bool>();
+  bad(what, "True or False", h);
+}
+
+std::string Call::text(const char* what, py::handle h) {
+  if (!PyUnicode_Check(h.ptr())) bad(what, "a string", h);
+  return h.cast<std::string>();
+}
+
+Shape Call::shape(const char* what, py::handle h) {
+  if (PyIndex_Check(h.ptr()) && !PySequence_Check(h.ptr())) return {integer(what, h)};
+  if (!PySequence_Check(h.ptr()) || PyUnicode_Check(h.ptr()) || PyBytes_Check(h.ptr()) || is_tensor(h))
+    bad(what, "an integer or a sequence of integers", h);
+  py::sequence s = py::reinterpret_borrow<py::sequence>(h);
+  if (s.size() > kMaxRank)
+    raise<ValueError>("[", op, "] argument '", what, "' has ", s.size(), " entries; at most ", kMaxRank,
+                      " dimensions are supported");
+  Shape out;
+  for (size_t i = 0; i < s.size(); ++i) {
+    py::object item = s[i];
+    out.push_back(integer(what, item));
+  }
+  return out;
+}
+
+DType Call::dtype(const char* what, py::handle h) {
+  if (h.is_none()) bad(what, "a dtype", h);
+  py::object d;
+  try {
+    d = py::module_::import("numpy").attr("dtype")(h);
+  } catch (py::error_already_set&) {
+    bad(what, "a dtype such as \"float32\"", h);
+  }
+  bool convert = false;
+  std::optional<DType> t = dtype_of(py::reinterpret_borrow<py::dtype>(d), convert);
+  if (!t || convert)
+    raise<TypeError>("[", op, "] argument '", what, "' is ", py::str(d).cast<std::string>(),
+                     "; supported: bool, uint8, int32, int64, float32, float64");
+  return *t;
+}
+
+Activation From<Activation>::get(Call& c, const char* what, py::handle h) {
+  if (h.is_none()) return Activation::none;
+  std::string s = c.text(what, h);
+  if (s == "linear" || s == "none") return Activation::none;
+  if (s == "relu") return Activation::relu;
+  if (s == "sigmoid") return Activation::sigmoid;
+  if (s == "tanh") return Activation::tanh;
+  raise<ValueError>("[", c.op, "] argument '", what, "' must be None, 'linear', 'relu', 'sigmoid' or 'tanh', not '", s,
+                    "'");
+}
+
+std::vector<Tensor> From<std::vector<Tensor>>::get(Call& c, const char* what, py::handle h) {
+  if (!PyList_Check(h.ptr()) && !PyTuple_Check(h.ptr())) c.bad(what, "a list or tuple of arrays", h);
+  std::vector<Tensor> out;
+  for (py::handle item : py::reinterpret_borrow<py::sequence>(h)) out.push_back(c.tensor(what, item));
+  return out;
+}
+
+py::dtype numpy_dtype(DType t) {
+  static const std::vector<py::dtype>* types = [] {
+    auto* v = new std::vector<py::dtype>;
+    for (int i = 0; i < kDTypeCount; ++i) v->push_back(py::dtype(dtype_name(static_cast<DType>(i))));
+    return v;
+  }();
+  return (*types)[static_cast<size_t>(t)];
+}
+
+py::array to_numpy(const Tensor& t) {
+  auto size = static_cast<py::ssize_t>(itemsize(t.dtype()));
+  std::vector<py::ssize_t> shape(t.shape().begin(), t.shape().end()), strides;
+  for (int64_t s : t.strides()) strides.push_back(s * size);
+  Storage* owner = &t.storage();
+  owner->retain();
+  py::capsule base(owner, [](void* p) { static_cast<Storage*>(p)->release(); });
+  py::array a(numpy_dtype(t.dtype()), shape, strides, t.impl()->data, base);
+  if (t.readonly()) a.attr("flags").attr("writeable") = false;
+  return a;
+}
+
+void note_read(const char* what) {
+  if (Recorder* r = recorder())
+    r->abandon(std::string(what) + " read a value while the step was recorded; a replay could not see it");
+}
+
+py::object Call::wrap(const Tensor& t) const {
+  if (!t.defined()) return py::none();
+  if (any_tensor) return py::cast(t);
+  py::array a = to_numpy(t);
+  return t.ndim() == 0 ? a[py::tuple()].cast<py::object>() : py::object(a);
+}
+
+py::object Call::wrap(const std::vector<Tensor>& ts) const {
+  py::list out;
+  for (const Tensor& t : ts) out.append(wrap(t));
+  return out;
+}
+
+void set_python_error() {
+  try {
+    throw;
+  } catch (py::error_already_set& e) {
+    e.restore();
+  } catch (const ValueError& e) {
+    PyErr_SetString(PyExc_ValueError, e.what());
+  } catch (const TypeError& e) {
+    PyErr_SetString(PyExc_TypeError, e.what());
+  } catch (const IndexError& e) {
+    PyErr_SetString(PyExc_IndexError, e.what());
+  } catch (const MemoryError& e) {
+    PyErr_SetString(PyExc_MemoryError, e.what());
+  } catch (const FloatingPointError& e) {
+    PyErr_SetString(PyExc_FloatingPointError, e.what());
+  } catch (const Interrupted&) {
+    if (!PyErr_Occurred()) PyErr_SetNone(PyExc_KeyboardInterrupt);
+  } catch (const std::bad_alloc&) {
+    PyErr_NoMemory();
+  } catch (const py::builtin_exception& e) {
+    e.set_error();
+  } catch (const std::exception& e) {
+    PyErr_SetString(PyExc_RuntimeError, e.what());
+  }
+}
+
+}  // namespace pl

@@ -1,0 +1,111 @@
+// Between Python objects and C++: every argument is named in the errors it causes.
+#pragma once
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+
+#include <optional>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "core/tensor.h"
+#include "ops/ops.h"
+
+namespace pl {
+
+namespace py = pybind11;
+
+// One call of an op: knows its name, and whether a Tensor came in (then Tensors go out, NumPy arrays otherwise).
+class Call {
+ public:
+  explicit Call(const char* op, bool tensors = false) : op(op), any_tensor(tensors) {}
+  const char* op;
+  bool any_tensor;
+  std::vector<Tensor> inputs;
+
+  // Zero-copy where the memory allows. `what` is the argument's name.
+  Tensor tensor(const char* what, py::handle h);
+  int64_t integer(const char* what, py::handle h);
+  double real(const char* what, py::handle h);
+  bool boolean(const char* what, py::handle h);
+  std::string text(const char* what, py::handle h);
+  Shape shape(const char* what, py::handle h);  // an int or a sequence of ints
+  DType dtype(const char* what, py::handle h);
+  [[noreturn]] void bad(const char* what, const std::string& expected, py::handle got);
+
+  py::object wrap(const Tensor& t) const;
+  py::object wrap(const std::vector<Tensor>& ts) const;
+  template <class... T>
+  py::object wrap(const std::tuple<T...>& ts) const {
+    return std::apply([&](const auto&... t) -> py::object { return py::make_tuple(wrap(t)...); }, ts);
+  }
+};
+
+// From C++ to NumPy: a view of the tensor's memory (read-only if that is), 0-d as an array.
+py::array to_numpy(const Tensor& t);
+// Reading values: ends a recording in progress, since a replay could not see the decision taken on them.
+void note_read(const char* what);
+py::dtype numpy_dtype(DType t);
+bool is_tensor(py::handle h);
+bool is_arraylike(py::handle h);  // could tensor() accept it?
+// Sets Python's error from the exception in flight; for use in catch (...).
+void set_python_error();
+
+// Conversion by type, for the op table.
+template <class T>
+struct From;
+template <>
+struct From<Tensor> {
+  static Tensor get(Call& c, const char* what, py::handle h) { return c.tensor(what, h); }
+};
+template <>
+struct From<ops::OptTensor> {
+  static ops::OptTensor get(Call& c, const char* what, py::handle h) {
+    if (h.is_none()) return {};
+    return c.tensor(what, h);
+  }
+};
+template <>
+struct From<int64_t> {
+  static int64_t get(Call& c, const char* what, py::handle h) { return c.integer(what, h); }
+};
+template <>
+struct From<std::optional<int64_t>> {
+  static std::optional<int64_t> get(Call& c, const char* what, py::handle h) {
+    if (h.is_none()) return {};
+    return c.integer(what, h);
+  }
+};
+template <>
+struct From<double> {
+  static double get(Call& c, const char* what, py::handle h) { return c.real(what, h); }
+};
+template <>
+struct From<bool> {
+  static bool get(Call& c, const char* what, py::handle h) { return c.boolean(what, h); }
+};
+template <>
+struct From<Shape> {
+  static Shape get(Call& c, const char* what, py::handle h) { return c.shape(what, h); }
+};
+template <>
+struct From<ops::OptAxes> {
+  static ops::OptAxes get(Call& c, const char* what, py::handle h) {
+    if (h.is_none()) return {};
+    return c.shape(what, h);
+  }
+};
+template <>
+struct From<DType> {
+  static DType get(Call& c, const char* what, py::handle h) { return c.dtype(what, h); }
+};
+template <>
+struct From<Activation> {
+  static Activation get(Call& c, const char* what, py::handle h);
+};
+template <>
+struct From<std::vector<Tensor>> {
+  static std::vector<Tensor> get(Call& c, const char* what, py::handle h);
+};
+
+}  // namespace pl

@@ -1,0 +1,36 @@
+"""Writes pylearn/_core.pyi, the types of the compiled module, from the installed one.
+
+python cpp/bindings/stubs.py
+"""
+
+import importlib.metadata
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+STUB = Path(__file__).resolve().parents[2] / "pylearn" / "_core.pyi"
+
+
+def header() -> str:
+    version = importlib.metadata.version("pybind11-stubgen")
+    return f"# Written by cpp/bindings/stubs.py with pybind11-stubgen {version}: do not edit."
+
+
+def generate() -> str:
+    """The text of the stub. RuntimeError when a signature names a type that Python does not know."""
+    with tempfile.TemporaryDirectory() as folder:
+        # From a folder of its own, so that the installed package is found and not the source tree.
+        command = [sys.executable, "-m", "pybind11_stubgen", "pylearn._core", "-o", folder, "--exit-code"]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env={**os.environ})
+        if done.returncode:
+            raise RuntimeError(done.stderr)
+        written = [p for p in Path(folder).rglob("*.pyi") if "_core" in p.parts or p.stem == "_core"]
+        if len(written) != 1:
+            raise RuntimeError(f"one stub expected, got {[str(p.relative_to(folder)) for p in written]}")
+        return header() + "\n" + written[0].read_text(encoding="utf-8")
+
+
+if __name__ == "__main__":
+    STUB.write_text(generate(), encoding="utf-8")

@@ -1,0 +1,131 @@
+// Which kernel table this process uses: the best ISA the processor has, or the one PYLEARN_ISA names.
+// Compiled once, with the flags of ordinary code. CMakeLists.txt writes isas.h from PYLEARN_ISAS.
+#include <cstdlib>
+#include <cstring>
+#include <string>
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
+#include "core/error.h"
+#include "isas.h"
+#include "kernels/table.h"
+
+namespace pl {
+
+#define X(name)                                \
+  namespace name {                             \
+  extern const LinalgKernels linalg;           \
+  extern const ElementwiseKernels elementwise; \
+  extern const ReduceKernels reduce;           \
+  extern const LossKernels loss;               \
+  extern const EmbedKernels embed;             \
+  extern const RandomKernels random;           \
+  extern const OptimKernels optim;             \
+  extern const ConvKernels conv;               \
+  extern const RnnKernels rnn;                 \
+  }
+PL_FOR_EACH_ISA(X)
+#undef X
+
+namespace {
+
+#if defined(__x86_64__)
+// __builtin_cpu_supports also asks whether the operating system saves the wide registers. The features it
+// does not know on every compiler we support are read from cpuid.
+bool has_v3() {
+  __builtin_cpu_init();
+  unsigned a, b, c, d;
+  const bool f16c_movbe = __get_cpuid(1, &a, &b, &c, &d) && (c & (1u << 29)) && (c & (1u << 22));
+  const bool lzcnt = __get_cpuid(0x80000001u, &a, &b, &c, &d) && (c & (1u << 5));
+  return f16c_movbe && lzcnt && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+         __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
+}
+
+bool has_v4() {
+  return has_v3() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
+         __builtin_cpu_supports("avx512vl");
+}
+#endif
+
+bool runs_here(const char* isa) {
+#if defined(__x86_64__)
+  if (!std::strcmp(isa, "v4")) return has_v4();
+  if (!std::strcmp(isa, "v3")) return has_v3();
+#endif
+  return !std::strcmp(isa, "baseline") || !std::strcmp(isa, "neon");
+}
+
+// In the order of PYLEARN_ISAS, as compiled_isas().
+const KernelTable& table_of(int i) {
+#define X(name)                      \
+  {.isa = #name,                     \
+   .linalg = name::linalg,           \
+   .elementwise = name::elementwise, \
+   .reduce = name::reduce,           \
+   .loss = name::loss,               \
+   .embed = name::embed,             \
+   .random = name::random,           \
+   .optim = name::optim,             \
+   .conv = name::conv,               \
+   .rnn = name::rnn},
+  static const KernelTable tables[] = {PL_FOR_EACH_ISA(X)};
+#undef X
+  return tables[i];
+}
+
+// A KernelTable is a name and then function pointers; clang lets a forgotten field pass as null.
+void check_filled(const KernelTable& table) {
+  static_assert(sizeof(KernelTable) % sizeof(void*) == 0);
+  constexpr size_t words = sizeof(KernelTable) / sizeof(void*);
+  void* fields[words];
+  std::memcpy(fields, &table, sizeof(table));
+  for (size_t i = 0; i < words; ++i) {
+    if (!fields[i]) {
+      throw ValueError(std::string("[pylearn] the kernel table of ISA ") + table.isa +
+                       " has no function in field " + std::to_string(i) + " of KernelTable");
+    }
+  }
+}
+
+const KernelTable& choose() {
+  int n;
+  const IsaInfo* list = compiled_isas(&n);
+  const char* wanted = std::getenv("PYLEARN_ISA");
+  if (wanted && !*wanted) wanted = nullptr;
+  std::string usable;
+  bool compiled = false;
+  for (int i = n - 1; i >= 0; --i) {
+    const bool is_wanted = !wanted || !std::strcmp(wanted, list[i].name);
+    compiled |= is_wanted;
+    if (!list[i].usable) continue;
+    if (is_wanted) {
+      check_filled(table_of(i));
+      return table_of(i);
+    }
+    usable = list[i].name + (usable.empty() ? usable : ", " + usable);
+  }
+  if (!wanted) throw ValueError("[pylearn] this build holds no kernels that this processor can run");
+  throw ValueError(std::string("[pylearn] PYLEARN_ISA=") + wanted +
+                   (compiled ? ": this processor cannot run it" : " is not an ISA of this build") +
+                   "; choose from " + usable);
+}
+
+}  // namespace
+
+const KernelTable& cpu_kernels() {
+  static const KernelTable& table = choose();
+  return table;
+}
+
+const IsaInfo* compiled_isas(int* count) {
+#define X(name) {#name, runs_here(#name)},
+  static const IsaInfo list[] = {PL_FOR_EACH_ISA(X)};
+#undef X
+  *count = static_cast<int>(sizeof(list) / sizeof(list[0]));
+  return list;
+}
+
+}  // namespace pl

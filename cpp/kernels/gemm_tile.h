@@ -1,0 +1,194 @@
+// The register tile of the matrix product: C (R, V vectors) += A (R,K) B (K, V vectors), all of C in
+// registers.
+//
+// Per step of k: V loads of B, R broadcasts of A, R*V fused multiply-adds. A is read where it lies, in either
+// order: with rows_contiguous false A[i][p] = a[i*lda + p], else a[p*lda + i]. The shapes (rows, vectors)
+// follow from the register file: R*V sums, V of B, one of A.
+#pragma once
+#include "kernels/linalg.h"
+#include "kernels/math.h"
+#include "kernels/simd.h"
+
+namespace pl::PL_ISA {
+namespace {
+
+// Vectors across a panel of B: wide where registers allow it, as fewer loads are needed for each multiply-add
+// and few rows of A are in flight at once (rows a power of two apart fall on the same cache sets).
+inline constexpr int kPanelVectors = kVectorRegisters == 32 ? 4 : 2;
+inline constexpr int kMaxTileRows = kVectorRegisters == 32 ? 12 : 8;
+
+// Where a masked load costs what a plain one does, the last columns of B are read in place; elsewhere they
+// are packed.
+inline constexpr bool kMaskedLoads = PL_VEC == 64;
+
+constexpr int tile_rows(int vectors) {
+  const int rows = (kVectorRegisters - 1 - vectors - (kFusedMultiplyAdd ? 0 : 1)) / vectors;
+  return rows < kMaxTileRows ? rows : kMaxTileRows;
+}
+
+template <class T>
+struct Tile {
+  int64_t k;
+  const T* a;
+  int64_t lda;
+  const T* b;
+  int64_t ldb;  // elements from one k to the next
+  T* c;
+  int64_t ldc;
+  int64_t last;  // columns in the last vector, 1 to its width
+  bool add;      // to what C holds
+};
+
+template <class T, int R, int V, bool RowsContiguous>
+void tile(const Tile<T>& t) {
+  constexpr int W = width<T>;
+  const int64_t lda = t.lda, ldb = t.ldb, k = t.k;
+  const T* const a = t.a;
+  const T* b = t.b;
+  vec<T> sum[R][V] = {};
+  for (int64_t p = 0; p < k; ++p) {
+    vec<T> row[V];
+#pragma GCC unroll 8
+    for (int j = 0; j < V - 1; ++j) row[j] = load(b + j * W);
+    row[V - 1] = kMaskedLoads ? load_n(b + (V - 1) * W, t.last) : load(b + (V - 1) * W);
+    b += ldb;
+#pragma GCC unroll 16
+    for (int i = 0; i < R; ++i) {
+      const vec<T> x = broadcast(RowsContiguous ? a[p * lda + i] : a[i * lda + p]);
+#pragma GCC unroll 8
+      for (int j = 0; j < V; ++j) sum[i][j] = fma_(x, row[j], sum[i][j]);
+    }
+  }
+  if (t.last == W) {
+#pragma GCC unroll 16
+    for (int i = 0; i < R; ++i)
+#pragma GCC unroll 8
+      for (int j = 0; j < V; ++j) {
+        T* const c = t.c + i * t.ldc + j * W;
+        store(c, t.add ? sum[i][j] + load(c) : sum[i][j]);
+      }
+    return;
+  }
+#pragma GCC unroll 16
+  for (int i = 0; i < R; ++i) {
+    T* const c = t.c + i * t.ldc;
+#pragma GCC unroll 8
+    for (int j = 0; j < V - 1; ++j) store(c + j * W, t.add ? sum[i][j] + load(c + j * W) : sum[i][j]);
+    T* const end = c + (V - 1) * W;
+    store_n(end, t.add ? sum[i][V - 1] + load_n(end, t.last) : sum[i][V - 1], t.last);
+  }
+}
+
+template <class T>
+using TileFn = void (*)(const Tile<T>&);
+
+template <class T, bool RowsContiguous, int V, int R>
+constexpr TileFn<T> tile_or_null() {
+  if constexpr (V <= kPanelVectors && R <= tile_rows(V))
+    return tile<T, R, V, RowsContiguous>;
+  else
+    return nullptr;
+}
+
+template <class T>
+struct TileTable {
+  TileFn<T> at[2][4][12];  // [rows_contiguous][vectors - 1][rows - 1]
+};
+
+template <class T, bool RowsContiguous, int V>
+constexpr void fill_tiles(TileFn<T> (&at)[12]) {
+  at[0] = tile_or_null<T, RowsContiguous, V, 1>();
+  at[1] = tile_or_null<T, RowsContiguous, V, 2>();
+  at[2] = tile_or_null<T, RowsContiguous, V, 3>();
+  at[3] = tile_or_null<T, RowsContiguous, V, 4>();
+  at[4] = tile_or_null<T, RowsContiguous, V, 5>();
+  at[5] = tile_or_null<T, RowsContiguous, V, 6>();
+  at[6] = tile_or_null<T, RowsContiguous, V, 7>();
+  at[7] = tile_or_null<T, RowsContiguous, V, 8>();
+  at[8] = tile_or_null<T, RowsContiguous, V, 9>();
+  at[9] = tile_or_null<T, RowsContiguous, V, 10>();
+  at[10] = tile_or_null<T, RowsContiguous, V, 11>();
+  at[11] = tile_or_null<T, RowsContiguous, V, 12>();
+}
+
+template <class T>
+constexpr TileTable<T> make_tiles() {
+  TileTable<T> t{};
+  fill_tiles<T, false, 1>(t.at[0][0]);
+  fill_tiles<T, false, 2>(t.at[0][1]);
+  fill_tiles<T, false, 3>(t.at[0][2]);
+  fill_tiles<T, false, 4>(t.at[0][3]);
+  fill_tiles<T, true, 1>(t.at[1][0]);
+  fill_tiles<T, true, 2>(t.at[1][1]);
+  fill_tiles<T, true, 3>(t.at[1][2]);
+  fill_tiles<T, true, 4>(t.at[1][3]);
+  return t;
+}
+
+template <class T>
+constexpr TileTable<T> kTiles = make_tiles<T>();
+
+// C (rows, columns) of a panel at most kPanelVectors wide, any number of rows, cut into tiles of nearly equal
+// height.
+template <class T>
+void tile_column(int64_t rows, int64_t columns, int64_t k, const T* a, int64_t lda, bool rows_contiguous,
+                 const T* b, int64_t ldb, T* c, int64_t ldc, bool add) {
+  constexpr int W = width<T>;
+  const int vectors = static_cast<int>((columns + W - 1) / W);
+  const int64_t most = tile_rows(vectors);
+  const int64_t tiles = (rows + most - 1) / most, low = rows / tiles, higher = rows % tiles;
+  const TileFn<T>* const fn = kTiles<T>.at[rows_contiguous][vectors - 1];
+  Tile<T> t{k, a, lda, b, ldb, c, ldc, columns - (vectors - 1) * W, add};
+  for (int64_t i = 0; i < tiles; ++i) {
+    const int64_t height = low + (i < higher ? 1 : 0);
+    fn[height - 1](t);
+    t.a += rows_contiguous ? height : height * lda;
+    t.c += height * ldc;
+  }
+}
+
+template <class T>
+PL_INLINE vec<T> activate(vec<T> x, Activation f) {
+  switch (f) {
+    case Activation::none: return x;
+    case Activation::relu: return relu_(x);
+    case Activation::sigmoid: return sigmoid_(x);
+    case Activation::tanh: return tanh_(x);
+  }
+  return x;
+}
+
+template <class T, Activation F>
+void finish_rows(T* c, int64_t ldc, int64_t rows, int64_t columns, const T* bias, int64_t bias_step) {
+  constexpr int W = width<T>;
+  for (int64_t i = 0; i < rows; ++i, c += ldc) {
+    int64_t j = 0;
+    for (; j + W <= columns; j += W) {
+      vec<T> x = load(c + j);
+      if (bias) x += bias_step ? load(bias + j) : broadcast(*bias);
+      store(c + j, activate<T>(x, F));
+    }
+    if (j == columns) continue;
+    vec<T> x = load_n(c + j, columns - j);
+    if (bias) x += bias_step ? load_n(bias + j, columns - j) : broadcast(*bias);
+    store_n(c + j, activate<T>(x, F), columns - j);
+  }
+}
+
+// c = act(c + bias) while c is still in the first-level cache. bias_step 0: one bias for all columns.
+template <class T>
+void finish(T* c, int64_t ldc, int64_t rows, int64_t columns, const T* bias, int64_t bias_step,
+            Activation f) {
+  switch (f) {
+    case Activation::none:
+      if (bias) finish_rows<T, Activation::none>(c, ldc, rows, columns, bias, bias_step);
+      return;
+    case Activation::relu: return finish_rows<T, Activation::relu>(c, ldc, rows, columns, bias, bias_step);
+    case Activation::sigmoid:
+      return finish_rows<T, Activation::sigmoid>(c, ldc, rows, columns, bias, bias_step);
+    case Activation::tanh: return finish_rows<T, Activation::tanh>(c, ldc, rows, columns, bias, bias_step);
+  }
+}
+
+}  // namespace
+}  // namespace pl::PL_ISA

@@ -1,0 +1,105 @@
+// Matrix products: the table of the family.
+//
+// float32 and float64: gemm.h. Integers wrap around and bool is or-of-ands, as in NumPy: one row of C at a
+// time, C[i] += A[i][p] * B[p], parallel over rows.
+#include "kernels/linalg.h"
+
+#include "core/parallel.h"
+#include "kernels/csr.h"
+#include "kernels/gemm.h"
+
+namespace pl::PL_ISA {
+namespace {
+
+template <class T>
+struct Ring {
+  using type = T;
+  static type multiply_add(type c, type a, type b) { return static_cast<type>(c + a * b); }
+};
+template <>
+struct Ring<int32_t> {  // unsigned, so that overflow wraps
+  using type = uint32_t;
+  static type multiply_add(type c, type a, type b) { return c + a * b; }
+};
+template <>
+struct Ring<int64_t> {
+  using type = uint64_t;
+  static type multiply_add(type c, type a, type b) { return c + a * b; }
+};
+template <>
+struct Ring<bool> {
+  using type = uint8_t;
+  static type multiply_add(type c, type a, type b) {
+    return static_cast<type>((c != 0) | ((a != 0) & (b != 0)));
+  }
+};
+
+template <class Element>
+void gemm_ring(const GemmArgs& g) {
+  using R = Ring<Element>;
+  using T = typename R::type;
+  const int64_t grain = larger(1, kTaskWork / 8 / larger(1, g.n * g.k));
+  parallel_for(
+      g.batch * g.m, grain,
+      [&](int64_t begin, int64_t end) {
+        for (int64_t row = begin; row < end; ++row) {
+          const int64_t batch = row / g.m, i = row % g.m;
+          const T* const a = static_cast<const T*>(g.a) + batch * g.batch_a;
+          const T* const b = static_cast<const T*>(g.b) + batch * g.batch_b;
+          T* const c = static_cast<T*>(g.c) + batch * g.batch_c + i * g.ldc;
+          if (!g.accumulate)
+            for (int64_t j = 0; j < g.n; ++j) c[j] = 0;
+          if (g.trans_b) {
+            for (int64_t j = 0; j < g.n; ++j) {
+              T sum = c[j];
+              for (int64_t p = 0; p < g.k; ++p)
+                sum = R::multiply_add(sum, g.trans_a ? a[p * g.lda + i] : a[i * g.lda + p], b[j * g.ldb + p]);
+              c[j] = sum;
+            }
+          } else {
+            for (int64_t p = 0; p < g.k; ++p) {
+              const T x = g.trans_a ? a[p * g.lda + i] : a[i * g.lda + p];
+              for (int64_t j = 0; j < g.n; ++j) c[j] = R::multiply_add(c[j], x, b[p * g.ldb + j]);
+            }
+          }
+          if (g.bias)
+            for (int64_t j = 0; j < g.n; ++j)
+              c[j] = R::multiply_add(c[j], static_cast<const T*>(g.bias)[j], T{1});
+        }
+      },
+      !g.accumulate);
+}
+
+void gemm(Stream, const GemmArgs& g) {
+  if (g.m <= 0 || g.n <= 0 || g.batch <= 0) return;
+  switch (g.dtype) {
+    case DType::float32: return gemm_float<float>(g);
+    case DType::float64: return gemm_float<double>(g);
+    case DType::boolean: return gemm_ring<bool>(g);
+    case DType::uint8: return gemm_ring<uint8_t>(g);
+    case DType::int32: return gemm_ring<int32_t>(g);
+    case DType::int64: return gemm_ring<int64_t>(g);
+  }
+}
+
+int64_t gemm_workspace(const GemmArgs& g) {
+  if (g.m <= 0 || g.n <= 0 || g.k <= 0 || g.batch <= 0) return 0;
+  if (g.dtype == DType::float32) return packed_size<float>(g, plan_gemm<float>(g)) * int64_t{sizeof(float)};
+  if (g.dtype == DType::float64)
+    return packed_size<double>(g, plan_gemm<double>(g)) * int64_t{sizeof(double)};
+  return 0;
+}
+
+void csr_gemm(Stream, const CsrGemmArgs& g) {
+  if (g.dtype == DType::float32)
+    csr_float<float>(g);
+  else
+    csr_float<double>(g);
+}
+
+}  // namespace
+
+extern const LinalgKernels linalg;
+const LinalgKernels linalg = {.gemm = gemm, .gemm_workspace = gemm_workspace, .csr_gemm = csr_gemm};
+
+}  // namespace pl::PL_ISA

@@ -1,0 +1,245 @@
+// Philox4x32-10 (Salmon et al. 2011) and what is drawn from it; the mapping from words to elements is in random.h.
+//
+// One lane of 64 bits runs one counter, its four words in the low halves of four vectors; the high halves carry
+// rubbish that no product reads. The lanes' counters are ordered so that two zips bring the words into memory order.
+// Words are made a block at a time on the stack, then turned into values: the whole block always runs through the
+// vector formula, so that a value does not depend on n. Parallel over blocks, 64 a chunk.
+#include "kernels/random.h"
+
+#include "core/parallel.h"
+#include "kernels/math.h"
+
+namespace pl::PL_ISA {
+namespace {
+
+constexpr int kWords = 512;  // a block: 2 KiB of words, and at most as much of values
+constexpr int64_t kBlocksPerChunk = 64;
+constexpr uint64_t kLow = 0xffffffffu;
+
+// kWords words, those of the counters from `counter` on.
+PL_INLINE void philox(uint64_t seed, uint64_t draw, uint64_t counter, uint32_t* words) {
+  constexpr int lanes = PL_VEC / 8;
+  const vul m0 = uint64_t{0xD2511F53u} - vul{}, m1 = uint64_t{0xCD9E8D57u} - vul{};
+  vul lane;
+  for (int i = 0; i < lanes; ++i) lane[i] = static_cast<uint64_t>(i % 2 * (lanes / 2) + i / 2);
+  for (int w = 0; w < kWords; w += 4 * lanes, counter += lanes) {
+    const vul c = counter + lane;
+    vul c0 = c, c1 = c >> 32, c2 = draw - vul{}, c3 = (draw >> 32) - vul{};
+    uint32_t k0 = static_cast<uint32_t>(seed), k1 = static_cast<uint32_t>(seed >> 32);
+#pragma GCC unroll 10
+    for (int round = 0; round < 10; ++round) {
+      const vul p0 = mul_wide(m0, c0), p1 = mul_wide(m1, c2);
+      c0 = (p1 >> 32) ^ c1 ^ uint64_t{k0};
+      c2 = (p0 >> 32) ^ c3 ^ uint64_t{k1};
+      c1 = p1;
+      c3 = p0;
+      k0 += 0x9E3779B9u;
+      k1 += 0xBB67AE85u;
+    }
+    const vul a = (c0 & kLow) | (c1 << 32), b = (c2 & kLow) | (c3 << 32);
+    *reinterpret_cast<vul*>(words + w) = zip_low(a, b);
+    *reinterpret_cast<vul*>(words + w + 2 * lanes) = zip_high(a, b);
+  }
+}
+
+// Uniforms in [0, 1), exact: the high 24 bits of a word, the high 53 of two.
+PL_INLINE vf uniform_(vu bits) { return __builtin_convertvector((vi)(bits >> 8), vf) * 0x1p-24f; }
+PL_INLINE vd uniform_(vul bits) {
+  const vul u = bits >> 11;  // converted in two halves planted into the mantissas of 2^52 and 2^84
+  const vd low = (vd)((u & kLow) | uint64_t{0x4330000000000000u});
+  const vd high = (vd)((u >> 32) | uint64_t{0x4530000000000000u});
+  return ((high - (0x1p84 + 0x1p52)) + low) * 0x1p-53;
+}
+
+// Box-Muller. u in [0, 1) becomes 1 - u in (0, 1], so that the logarithm is finite.
+template <class V>
+struct Pair {
+  V first, second;
+};
+template <class V>
+PL_INLINE Pair<V> box_muller(V u1, V u2) {
+  using T = lane_of<V>;
+  const V r = sqrt_(log_(T(1) - u1) * T(-2)), angle = u2 * T(6.28318530717958647693);
+  return {r * cos_(angle), r * sin_(angle)};
+}
+
+// (sqrt(2) erf^-1(x)) / t for x = erf(sqrt(2)) t, as a polynomial in v = -log(1 - x^2) - 1.2, |t| <= 1
+PL_INLINE vf truncated_ratio(vf v) {
+  return polynomial(v, {1.58891723f, 0.336456065f, 0.00384983118f, -0.00307908701f, 0.000182518163f,
+                        4.282528e-05f, -6.12446498e-06f});
+}
+PL_INLINE vd truncated_ratio(vd v) {
+  return polynomial(v, {1.588917237680705, 0.3364562303463797, 0.0038496389129200638, -0.0030799975001332843,
+                        0.00018306070643416187, 4.407604785209909e-05, -6.650598585864982e-06,
+                        -4.9094539658968779e-07, 1.7253924156917333e-07, 1.9513460993292054e-10,
+                        -3.8062655273601865e-09, 2.1782125617568127e-10, 7.2166656009049964e-11, -7.8155436958170903e-12,
+                        -1.047287948367087e-12});
+}
+template <class V>
+PL_INLINE V truncated_normal_(V u) {
+  using T = lane_of<V>;
+  const V t = u + u - T(1), x = t * T(0.9544997361036415856);
+  const V z = t * truncated_ratio(T(-1.2) - log_((T(1) - x) * (T(1) + x)));
+  return min_(max_(z, splat<V>(T(-2))), splat<V>(T(2)));
+}
+
+template <class T>
+inline constexpr int kValues = kWords / (sizeof(T) / 4);  // values a block gives
+
+struct Uniform {
+  template <class T>
+  PL_INLINE void operator()(const uint32_t* words, T* y, const RandomArgs& a) const {
+    using B = typename format<T>::bits;
+    const T low = static_cast<T>(a.low), span = static_cast<T>(a.high - a.low);
+    for (int i = 0; i < kValues<T>; i += width<T>) {
+      const B bits = *reinterpret_cast<const B*>(reinterpret_cast<const T*>(words) + i);
+      store(y + i, uniform_(bits) * span + low);
+    }
+  }
+};
+
+struct TruncatedNormal {
+  template <class T>
+  PL_INLINE void operator()(const uint32_t* words, T* y, const RandomArgs& a) const {
+    using B = typename format<T>::bits;
+    const T mean = static_cast<T>(a.low), deviation = static_cast<T>(a.high);
+    for (int i = 0; i < kValues<T>; i += width<T>) {
+      const B bits = *reinterpret_cast<const B*>(reinterpret_cast<const T*>(words) + i);
+      store(y + i, truncated_normal_(uniform_(bits)) * deviation + mean);
+    }
+  }
+};
+
+// Pairs of neighbours (u1, u2) become pairs (z1, z2): two vectors are split into firsts and seconds, and back.
+struct Normal {
+  PL_INLINE void operator()(const uint32_t* words, float* y, const RandomArgs& a) const {
+    const float mean = static_cast<float>(a.low), deviation = static_cast<float>(a.high);
+    constexpr int w = width<float>;
+    for (int i = 0; i < kWords; i += 2 * w) {
+      const vul p = *reinterpret_cast<const vul*>(words + i), q = *reinterpret_cast<const vul*>(words + i + w);
+      const vu bits_1 = (vu)((p & kLow) | (q << 32)), bits_2 = (vu)((p >> 32) | (q & ~kLow));
+      const auto z = box_muller(uniform_(bits_1), uniform_(bits_2));
+      const vul b1 = (vul)(z.first * deviation + mean), b2 = (vul)(z.second * deviation + mean);
+      store(y + i, (vf)((b1 & kLow) | (b2 << 32)));
+      store(y + i + w, (vf)((b1 >> 32) | (b2 & ~kLow)));
+    }
+  }
+  PL_INLINE void operator()(const uint32_t* words, double* y, const RandomArgs& a) const {
+    constexpr int w = width<double>;
+    for (int i = 0; i < kValues<double>; i += 2 * w) {
+      const vul p = *reinterpret_cast<const vul*>(words + 2 * i);
+      const vul q = *reinterpret_cast<const vul*>(words + 2 * (i + w));
+      const auto z = box_muller(uniform_(zip_low(p, q)), uniform_(zip_high(p, q)));
+      const vul b1 = (vul)(z.first * a.high + a.low), b2 = (vul)(z.second * a.high + a.low);
+      store(y + i, (vd)zip_low(b1, b2));
+      store(y + i + w, (vd)zip_high(b1, b2));
+    }
+  }
+};
+
+struct Bits {
+  PL_INLINE void operator()(const uint32_t* words, int64_t* y, const RandomArgs& a) const {
+    const uint64_t span = static_cast<uint64_t>(a.ihigh) - static_cast<uint64_t>(a.ilow);
+    for (int i = 0; i < kValues<int64_t>; ++i) {
+      uint64_t bits;
+      __builtin_memcpy(&bits, words + 2 * i, 8);
+      const uint64_t offset = static_cast<uint64_t>(static_cast<unsigned __int128>(bits) * span >> 64);
+      y[i] = static_cast<int64_t>(static_cast<uint64_t>(a.ilow) + offset);
+    }
+  }
+};
+
+template <class T, class Values>
+void fill_with(const RandomArgs& a, const Values& values) {
+  const uint64_t seed = a.state->seed, draw = a.state->draw;
+  constexpr int per = kValues<T>;
+  parallel_for((a.n + per - 1) / per, kBlocksPerChunk, [&](int64_t begin, int64_t end) {
+    alignas(64) uint32_t words[kWords];
+    for (int64_t b = begin; b < end; ++b) {
+      philox(seed, draw, static_cast<uint64_t>(b) * (kWords / 4), words);
+      T* y = static_cast<T*>(a.y) + b * per;
+      const int64_t left = a.n - b * per;
+      if (left >= per) {
+        values(words, y, a);
+      } else {
+        T last[per];
+        values(words, last, a);
+        __builtin_memcpy(y, last, static_cast<size_t>(left) * sizeof(T));
+      }
+    }
+  });
+}
+
+template <class T>
+void fill_float(const RandomArgs& a) {
+  switch (a.distribution) {
+    case Distribution::uniform: return fill_with<T>(a, Uniform{});
+    case Distribution::normal: return fill_with<T>(a, Normal{});
+    case Distribution::truncated_normal: return fill_with<T>(a, TruncatedNormal{});
+    case Distribution::bits: return;
+  }
+}
+
+void fill(Stream, const RandomArgs& a) {
+  if (a.distribution == Distribution::bits) {
+    fill_with<int64_t>(a, Bits{});
+  } else if (a.dtype == DType::float32) {
+    fill_float<float>(a);
+  } else if (a.dtype == DType::float64) {
+    fill_float<double>(a);
+  }
+  a.state->draw += 1;
+}
+
+template <class T>
+void dropout_typed(const DropoutArgs& a) {
+  const uint64_t seed = a.state->seed, draw = a.state->draw;
+  const double threshold = __builtin_ceil(a.rate * 0x1p32);  // u 2^32 >= rate 2^32, as whole numbers
+  const uint32_t least = threshold >= 0x1p32 ? 0xffffffffu : static_cast<uint32_t>(threshold);
+  const T scale = static_cast<T>(1 / (1 - a.rate));
+  parallel_for((a.n + kWords - 1) / kWords, kBlocksPerChunk, [&](int64_t begin, int64_t end) {
+    alignas(64) uint32_t words[kWords];
+    for (int64_t b = begin; b < end; ++b) {
+      philox(seed, draw, static_cast<uint64_t>(b) * (kWords / 4), words);
+      const T* x = static_cast<const T*>(a.x) + b * kWords;
+      T* y = static_cast<T*>(a.y) + b * kWords;
+      bool* mask = a.mask + b * kWords;
+      const int64_t left = a.n - b * kWords, k = left < kWords ? left : kWords;
+      for (int64_t i = 0; i < k; ++i) y[i] = words[i] >= least ? x[i] * scale : T(0);
+      for (int64_t i = 0; i < k; ++i) mask[i] = words[i] >= least;
+    }
+  });
+}
+
+void dropout(Stream, const DropoutArgs& a) {
+  if (a.dtype == DType::float32) dropout_typed<float>(a);
+  if (a.dtype == DType::float64) dropout_typed<double>(a);
+  a.state->draw += 1;
+}
+
+template <class T>
+void dropout_backward_typed(const DropoutBackwardArgs& a) {
+  const T* dy = static_cast<const T*>(a.dy);
+  T* dx = static_cast<T*>(a.dx);
+  const uint8_t* mask = reinterpret_cast<const uint8_t*>(a.mask);
+  const T scale = static_cast<T>(a.scale);
+  parallel_for(a.n, kWords * kBlocksPerChunk, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) dx[i] = mask[i] ? dy[i] * scale : T(0);
+  });
+}
+
+void dropout_backward(Stream, const DropoutBackwardArgs& a) {
+  if (a.dtype == DType::float32) dropout_backward_typed<float>(a);
+  if (a.dtype == DType::float64) dropout_backward_typed<double>(a);
+}
+
+}  // namespace
+
+extern const RandomKernels random;
+const RandomKernels random = {
+    .fill = fill,
+    .dropout = dropout,
+    .dropout_backward = dropout_backward,
+};
+
+}  // namespace pl::PL_ISA

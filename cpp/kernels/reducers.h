@@ -1,0 +1,348 @@
+// What is reduced, as small structs that reduce.cpp's loops are written over. A reducer for elements T has
+//   Output, State          a State is the reduction of some elements, kept wider than T where that matters
+//   start(s)               of no elements
+//   block(s, x, n, at)     takes n <= kBlock contiguous elements in, of which the first has index `at`
+//   rows(s, x, stride, rows, cols, at)   the same for s[c] and x[r * stride + c], rows <= kRows, cols <=
+//   kTile merge(a, b)            takes in b, whose elements come after a's finish(s, n)           the result
+//   over n elements
+// Inside a block sums run in vectors of T, at most kBlock / (4 width) = 8 to 32 additions deep; blocks are
+// added in double for float, with a compensation (Knuth's two-sum) for double: errors stay below NumPy's
+// pairwise sums.
+#pragma once
+#include "kernels/spans.h"
+
+namespace pl::PL_ISA {
+namespace {
+
+inline constexpr int64_t kRows = 32;   // rows of a column block: as deep as the deepest lane of a row block
+inline constexpr int64_t kTile = 128;  // columns: whole cache lines, accumulators well inside L1
+
+// The lanes of v combined as a tree.
+template <class T, class F>
+PL_INLINE T fold_lanes(vec<T> v, F f) {
+  T lane[width<T>];
+  store<T>(lane, v);
+#pragma GCC unroll 8
+  for (int half = width<T> / 2; half > 0; half /= 2) {
+#pragma GCC unroll 8
+    for (int i = 0; i < half; ++i) lane[i] = f(lane[i], lane[i + half]);
+  }
+  return lane[0];
+}
+
+// sum of f(x[i]), with f(0) = 0
+template <class T, class F>
+PL_INLINE T sum_block(const T* x, int64_t n, F f) {
+  constexpr int w = width<T>;
+  vec<T> a{}, b{}, c{}, d{};
+  int64_t i = 0;
+  for (; i + 4 * w <= n; i += 4 * w) {
+    a += f(load<T>(x + i));
+    b += f(load<T>(x + i + w));
+    c += f(load<T>(x + i + 2 * w));
+    d += f(load<T>(x + i + 3 * w));
+  }
+  for (; i + w <= n; i += w) a += f(load<T>(x + i));
+  if (i < n) b += f(load_n<T>(x + i, n - i));
+  return fold_lanes<T>((a + b) + (c + d), [](T p, T q) { return p + q; });
+}
+
+// Sums of blocks: float in double, double with the rounding errors beside.
+template <class T>
+struct Total;
+template <>
+struct Total<float> {
+  double sum;
+  void add(double x) { sum += x; }
+  void add(const Total& t) { sum += t.sum; }
+  double value() const { return sum; }
+};
+template <>
+struct Total<double> {
+  double sum, error;
+  void add(double x) {
+    const double s = sum + x, t = s - sum;
+    error += (sum - (s - t)) + (x - t);
+    sum = s;
+  }
+  void add(const Total& t) {
+    add(t.sum);
+    error += t.error;
+  }
+  double value() const { return sum - sum == 0 ? sum + error : sum; }  // infinities have no error
+};
+
+enum class SumKind { sum, mean, squares };
+
+template <class T, SumKind kind>
+struct RealSum {
+  using Output = T;
+  using State = Total<T>;
+  static PL_INLINE vec<T> term(vec<T> x) { return kind == SumKind::squares ? x * x : x; }
+  static void start(State& s) { s = {}; }
+  static PL_INLINE void block(State& s, const T* x, int64_t n, int64_t) {
+    s.add(sum_block<T>(x, n, [](vec<T> v) { return term(v); }));
+  }
+  static PL_INLINE void rows(State* s, const T* x, int64_t stride, int64_t rows, int64_t cols, int64_t) {
+    alignas(64) T part[kTile];
+    int64_t c = 0;
+    for (; c + width<T> <= cols; c += width<T>) {
+      vec<T> a{}, b{};
+      int64_t r = 0;
+      for (; r + 2 <= rows; r += 2) {
+        a += term(load<T>(x + r * stride + c));
+        b += term(load<T>(x + (r + 1) * stride + c));
+      }
+      if (r < rows) a += term(load<T>(x + r * stride + c));
+      store<T>(part + c, a + b);
+    }
+    if (c < cols) {
+      vec<T> a{}, b{};
+      int64_t r = 0;
+      for (; r + 2 <= rows; r += 2) {
+        a += term(load_n<T>(x + r * stride + c, cols - c));
+        b += term(load_n<T>(x + (r + 1) * stride + c, cols - c));
+      }
+      if (r < rows) a += term(load_n<T>(x + r * stride + c, cols - c));
+      store_n<T>(part + c, a + b, cols - c);
+    }
+    for (c = 0; c < cols; ++c) s[c].add(part[c]);
+  }
+  static void merge(State& a, const State& b) { a.add(b); }
+  static T finish(const State& s, int64_t n) {
+    return T(kind == SumKind::mean ? s.value() / double(n) : s.value());
+  }
+};
+
+// Reducers whose state is one number, updated element by element.
+template <class T, class Derived>
+struct Simple {
+  static PL_INLINE void rows(auto* s, const T* x, int64_t stride, int64_t rows, int64_t cols, int64_t) {
+    for (int64_t r = 0; r < rows; ++r) {
+      const T* row = x + r * stride;
+#pragma GCC ivdep
+      for (int64_t c = 0; c < cols; ++c) s[c] = Derived::join(s[c], Derived::lift(row[c]));
+    }
+  }
+  static void merge(auto& a, const auto& b) { a = Derived::join(a, b); }
+};
+
+template <class T>
+struct IntegerSum : Simple<T, IntegerSum<T>> {
+  using Output = int64_t;
+  using State = uint64_t;
+  static PL_INLINE State lift(T x) { return State(int64_t(x)); }
+  static PL_INLINE State join(State a, State b) { return a + b; }
+  static void start(State& s) { s = 0; }
+  static PL_INLINE void block(State& s, const T* x, int64_t n, int64_t) {
+    if constexpr (sizeof(T) == 1) {
+      uint32_t sum = 0;
+      for (int64_t i = 0; i < n; ++i) sum += uint8_t(x[i]);
+      s += sum;
+    } else {
+      for (int64_t i = 0; i < n; ++i) s += State(x[i]);
+    }
+  }
+  static Output finish(State s, int64_t) { return Output(s); }
+};
+
+template <class T>
+struct IntegerProduct : Simple<T, IntegerProduct<T>> {
+  using Output = int64_t;
+  using State = uint64_t;
+  static PL_INLINE State lift(T x) { return State(int64_t(x)); }
+  static PL_INLINE State join(State a, State b) { return a * b; }
+  static void start(State& s) { s = 1; }
+  static PL_INLINE void block(State& s, const T* x, int64_t n, int64_t) {
+    for (int64_t i = 0; i < n; ++i) s *= lift(x[i]);
+  }
+  static Output finish(State s, int64_t) { return Output(s); }
+};
+
+template <class T>
+struct RealProduct : Simple<T, RealProduct<T>> {
+  using Output = T;
+  using State = double;
+  static PL_INLINE State lift(T x) { return x; }
+  static PL_INLINE State join(State a, State b) { return a * b; }
+  static void start(State& s) { s = 1; }
+  static PL_INLINE void block(State& s, const T* x, int64_t n, int64_t) {
+    State p[4] = {s, 1, 1, 1};
+    int64_t i = 0;
+    for (; i + 4 <= n; i += 4)
+      for (int k = 0; k < 4; ++k) p[k] *= x[i + k];
+    for (; i < n; ++i) p[0] *= x[i];
+    s = (p[0] * p[1]) * (p[2] * p[3]);
+  }
+  static Output finish(State s, int64_t) { return T(s); }
+};
+
+// The largest (or smallest) element; NaN if there is one.
+template <bool largest, class T>
+PL_INLINE T extremum(T a, T b) {
+  if constexpr (is_real<T>) {
+    return ((largest ? a > b : a < b) | (a != a)) ? a : b;
+  } else {
+    return (largest ? a > b : a < b) ? a : b;
+  }
+}
+template <bool largest, class T>
+PL_INLINE T extremum_block(const T* x, int64_t n) {  // n > 0
+  if constexpr (is_real<T>) {
+    constexpr int w = width<T>;
+    const auto pick = [](vec<T> a, vec<T> b) { return largest ? max_(a, b) : min_(a, b); };
+    vec<T> a = broadcast(x[0]), b = a, c = a, d = a;
+    int64_t i = 0;
+    for (; i + 4 * w <= n; i += 4 * w) {
+      a = pick(a, load<T>(x + i));
+      b = pick(b, load<T>(x + i + w));
+      c = pick(c, load<T>(x + i + 2 * w));
+      d = pick(d, load<T>(x + i + 3 * w));
+    }
+    for (; i + w <= n; i += w) a = pick(a, load<T>(x + i));
+    T best = fold_lanes<T>(pick(pick(a, b), pick(c, d)), [](T p, T q) { return extremum<largest>(p, q); });
+    for (; i < n; ++i) best = extremum<largest>(best, x[i]);
+    return best;
+  } else {
+    T best = x[0];
+    for (int64_t i = 1; i < n; ++i) best = extremum<largest>(best, x[i]);
+    return best;
+  }
+}
+
+template <class T, bool largest>
+struct Extremum {
+  using Output = T;
+  struct State {
+    T best;
+    bool any;
+  };
+  static void start(State& s) { s = {}; }
+  static PL_INLINE void take(State& s, T x) {
+    s.best = s.any ? extremum<largest>(s.best, x) : x;
+    s.any = true;
+  }
+  static PL_INLINE void block(State& s, const T* x, int64_t n, int64_t) {
+    take(s, extremum_block<largest>(x, n));
+  }
+  static PL_INLINE void rows(State* s, const T* x, int64_t stride, int64_t rows, int64_t cols, int64_t) {
+    T best[kTile];
+    for (int64_t c = 0; c < cols; ++c) best[c] = x[c];
+    for (int64_t r = 1; r < rows; ++r) {
+      const T* row = x + r * stride;
+#pragma GCC ivdep
+      for (int64_t c = 0; c < cols; ++c) best[c] = extremum<largest>(best[c], row[c]);
+    }
+    for (int64_t c = 0; c < cols; ++c) take(s[c], best[c]);
+  }
+  static void merge(State& a, const State& b) {
+    if (b.any) take(a, b.best);
+  }
+  static T finish(const State& s, int64_t) { return s.best; }
+};
+
+// The index of the first NaN, else of the first extremum.
+template <class T, bool largest>
+struct ArgExtremum {
+  using Output = int64_t;
+  struct State {
+    T best;
+    int64_t at;  // -1: none yet
+  };
+  static void start(State& s) { s = {T{}, -1}; }
+  static PL_INLINE bool better(T x, const State& s) {
+    return s.at < 0 || (largest ? x > s.best : x < s.best) || (x != x && s.best == s.best);
+  }
+  static PL_INLINE void block(State& s, const T* x, int64_t n, int64_t at) {
+    const T best = extremum_block<largest>(x, n);
+    if (!better(best, s)) return;
+    int64_t i = 0;
+    while (x[i] != best && (best == best || x[i] == x[i])) ++i;
+    s = {best, at + i};
+  }
+  static PL_INLINE void rows(State* s, const T* x, int64_t stride, int64_t rows, int64_t cols, int64_t at) {
+    for (int64_t r = 0; r < rows; ++r)
+      for (int64_t c = 0; c < cols; ++c)
+        if (better(x[r * stride + c], s[c])) s[c] = {x[r * stride + c], at + r};
+  }
+  static void merge(State& a, const State& b) {
+    if (b.at >= 0 && better(b.best, a)) a = b;
+  }
+  static Output finish(const State& s, int64_t) { return s.at; }
+};
+
+template <class T, bool all>
+struct Truth : Simple<T, Truth<T, all>> {
+  using Output = uint8_t;
+  using State = uint8_t;
+  static PL_INLINE State lift(T x) { return x != T(0); }
+  static PL_INLINE State join(State a, State b) { return all ? a & b : a | b; }
+  static void start(State& s) { s = all; }
+  static PL_INLINE void block(State& s, const T* x, int64_t n, int64_t) {
+    if (s != all) return;  // decided
+    uint8_t found = all;
+    for (int64_t i = 0; i < n; ++i) found = join(found, lift(x[i]));
+    s = found;
+  }
+  static Output finish(State s, int64_t) { return s; }
+};
+
+// log(sum(exp(x))) as max + log(sum(exp(x - max))), block by block.
+template <class T>
+struct LogSumExp {
+  using Output = T;
+  struct State {
+    T max;
+    double sum;  // of exp(x - max), when max is finite
+  };
+  static constexpr T kInf = T(__builtin_inf());
+  static void start(State& s) { s = {-kInf, 0}; }
+  static T shift_of(T max) { return max - max == 0 ? max : T(0); }
+  static void block(State& s, const T* x, int64_t n, int64_t) {
+    const T max = extremum_block<true>(x, n), shift = shift_of(max);
+    constexpr int w = width<T>;
+    vec<T> a{}, b{};
+    int64_t i = 0;
+    for (; i + 2 * w <= n; i += 2 * w) {
+      a += exp_(load<T>(x + i) - shift);
+      b += exp_(load<T>(x + i + w) - shift);
+    }
+    for (; i < n; i += w) {
+      T lane[w];
+      for (int k = 0; k < w; ++k) lane[k] = i + k < n ? x[i + k] - shift : -kInf;
+      a += exp_(load<T>(lane));
+    }
+    merge(s, {max, fold_lanes<T>(a + b, [](T p, T q) { return p + q; })});
+  }
+  static void rows(State* s, const T* x, int64_t stride, int64_t rows, int64_t cols, int64_t) {
+    for (int64_t c = 0; c < cols; c += width<T>) {
+      const int64_t n = least(cols - c, width<T>);
+      const auto at = [&](int64_t r) {
+        return n == width<T> ? load<T>(x + r * stride + c) : load_n<T>(x + r * stride + c, n);
+      };
+      vec<T> max = at(0);
+      for (int64_t r = 1; r < rows; ++r) max = max_(max, at(r));
+      const vec<T> shift = select(max - max == 0, max, vec<T>{});
+      vec<T> sum{};
+      for (int64_t r = 0; r < rows; ++r) sum += exp_(at(r) - shift);
+      for (int64_t k = 0; k < n; ++k) merge(s[c + k], {max[k], sum[k]});
+    }
+  }
+  static void merge(State& a, const State& b) {
+    if (b.max == -kInf) return;
+    if (a.max == -kInf) {
+      a = b;
+    } else if (extremum<true>(a.max, b.max) == a.max) {
+      a.sum += b.sum * exp_(double(b.max) - double(a.max));
+    } else {
+      a = {extremum<true>(a.max, b.max), b.sum + a.sum * exp_(double(a.max) - double(b.max))};
+    }
+  }
+  static T finish(const State& s, int64_t) {
+    return s.max - s.max == 0 ? T(double(s.max) + log_(s.sum))
+                              : s.max;  // -inf, inf and NaN stand for themselves
+  }
+};
+
+}  // namespace
+}  // namespace pl::PL_ISA

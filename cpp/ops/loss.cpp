@@ -1,0 +1,219 @@
+// Softmax, and losses that start from logits. Shapes must agree: nothing is broadcast silently.
+#include <algorithm>
+
+#include "ops/common.h"
+
+namespace pl::ops {
+namespace {
+
+// x with `axis` last and contiguous, as rows of a matrix; and the way back.
+struct Rows {
+  Tensor x;
+  Axes order, inverse;
+  int64_t rows, cols;
+};
+Rows to_rows(const char* op, const Tensor& x, int64_t axis) {
+  if (x.ndim() == 0) raise<ValueError>("[", op, "] argument 'x' has no dimensions");
+  int a = normalize_axis(op, axis, x.ndim());
+  Rows r;
+  for (int i = 0; i < x.ndim(); ++i)
+    if (i != a) r.order.push_back(i);
+  r.order.push_back(a);
+  r.inverse.resize(x.ndim());
+  for (int i = 0; i < x.ndim(); ++i) r.inverse[static_cast<int>(r.order[i])] = i;
+  r.x = contiguous(a == x.ndim() - 1 ? x.detach() : transpose(x.detach(), r.order));
+  r.cols = x.shape()[a];
+  r.rows = r.cols == 0 ? 0 : x.size() / r.cols;
+  return r;
+}
+bool in_place(const Rows& r) { return r.order == r.inverse && r.order[r.order.ndim() - 1] == r.order.ndim() - 1; }
+
+Tensor softmax_forward(const char* op, const Tensor& x, int64_t axis, bool log) {
+  Rows r = to_rows(op, x, axis);
+  Tensor y = in_place(r) ? result(r.x.shape(), x.dtype()) : empty(r.x.shape(), x.dtype());
+  SoftmaxArgs args{.dtype = x.dtype(), .log = log, .rows = r.rows, .cols = r.cols, .x = r.x.read(), .y = y.write()};
+  launch(op, kernels().loss.softmax, args, 2.0 * static_cast<double>(x.size()));
+  return in_place(r) ? y : transpose(y, r.inverse);
+}
+
+Tensor softmax_gradient(const char* op, const Tensor& dy, const Tensor& y, int64_t axis, bool log) {
+  require_float(op, "dy", dy);
+  require_same_dtype(op, "dy", dy, "y", y);
+  if (!(dy.shape() == y.shape()))
+    raise<ValueError>("[", op, "] arguments 'dy' and 'y' have different shapes: ", dy.shape(), " and ", y.shape());
+  Rows g = to_rows(op, dy, axis), r = to_rows(op, y, axis);
+  Tensor dx = in_place(r) ? result(r.x.shape(), y.dtype()) : empty(r.x.shape(), y.dtype());
+  SoftmaxBackwardArgs args{.dtype = y.dtype(), .log = log, .rows = r.rows, .cols = r.cols, .y = r.x.read(),
+                           .dy = g.x.read(), .dx = dx.write()};
+  launch(op, kernels().loss.softmax_backward, args, static_cast<double>(y.size()));
+  return in_place(r) ? dx : transpose(dx, r.inverse);
+}
+
+}  // namespace
+
+Tensor softmax_backward(const Tensor& dy, const Tensor& y, int64_t axis) {
+  if (grad_enabled() && (needs_grad(dy) || needs_grad(y)))
+    return y * (dy - sum(dy * y, Axes{axis}, true));
+  return softmax_gradient("softmax_backward", dy, y, axis, false);
+}
+Tensor log_softmax_backward(const Tensor& dy, const Tensor& y, int64_t axis) {
+  if (grad_enabled() && (needs_grad(dy) || needs_grad(y)))
+    return dy - exp(y) * sum(dy, Axes{axis}, true);
+  return softmax_gradient("log_softmax_backward", dy, y, axis, true);
+}
+
+Tensor softmax(const Tensor& x0, int64_t axis) {
+  Tensor x = as_float(x0);
+  Tensor y = softmax_forward("softmax", x, axis, false);
+  record("softmax", {x}, {y}, [y = save_output(y), axis](Backward& b) {
+    b.set(0, softmax_backward(b.grad(), b.get(y), axis));
+  });
+  if (normalize_axis("softmax", axis, x.ndim()) == x.ndim() - 1 && y.impl() != x.impl()) {
+    y.impl()->logits = Ref<TensorImpl>(x.impl());
+    y.impl()->head = TensorImpl::Head::softmax;
+  }
+  return y;
+}
+
+Tensor log_softmax(const Tensor& x0, int64_t axis) {
+  Tensor x = as_float(x0);
+  Tensor y = softmax_forward("log_softmax", x, axis, true);
+  record("log_softmax", {x}, {y}, [y = save_output(y), axis](Backward& b) {
+    b.set(0, log_softmax_backward(b.grad(), b.get(y), axis));
+  });
+  return y;
+}
+
+namespace {
+
+// Labels: ids (rows) of an integer type, or a distribution shaped and typed as the logits.
+struct Labels {
+  Tensor t;
+  bool dense;
+};
+Labels check_labels(const char* op, const Tensor& logits, const Tensor& labels) {
+  require_float(op, "logits", logits);
+  if (logits.ndim() == 0) raise<ValueError>("[", op, "] argument 'logits' has no dimensions");
+  Shape lead = logits.shape();
+  lead.resize(lead.ndim() - 1);
+  if (is_integer(labels.dtype()) && labels.shape() == lead) return {contiguous(labels.detach()), false};
+  if (is_integer(labels.dtype()) && !(labels.shape() == logits.shape()))
+    raise<ValueError>("[", op, "] argument 'labels' of integers has shape ", labels.shape(), ", expected ", lead,
+                      " (one id a row of 'logits' ", logits.shape(), ")");
+  if (!(labels.shape() == logits.shape()))
+    raise<ValueError>("[", op, "] argument 'labels' has shape ", labels.shape(), ", expected that of 'logits' ",
+                      logits.shape(), ", or integer ids of shape ", lead);
+  if (labels.dtype() == DType::boolean || is_integer(labels.dtype()) || labels.dtype() != logits.dtype())
+    return {contiguous(cast(labels.detach(), logits.dtype())), true};
+  return {contiguous(labels.detach()), true};
+}
+
+}  // namespace
+
+Tensor softmax_cross_entropy_backward(const Tensor& dy, const Tensor& logits, const Tensor& labels) {
+  const char* op = "softmax_cross_entropy_backward";
+  Labels l = check_labels(op, logits, labels);
+  Shape lead = logits.shape();
+  lead.resize(lead.ndim() - 1);
+  if (!(dy.shape() == lead))
+    raise<ValueError>("[", op, "] argument 'dy' has shape ", dy.shape(), ", expected ", lead);
+  require_same_dtype(op, "dy", dy, "logits", logits);
+  Tensor target = l.dense ? l.t : one_hot(l.t, logits.shape(-1), logits.dtype());
+  return expand_dims(dy, -1) * (softmax(logits, -1) * sum(target, Axes{-1}, true) - target);
+}
+
+Tensor softmax_cross_entropy(const Tensor& logits0, const Tensor& labels) {
+  const char* op = "softmax_cross_entropy";
+  Labels l = check_labels(op, logits0, labels);
+  Tensor logits = contiguous(logits0);
+  Shape lead = logits.shape();
+  lead.resize(lead.ndim() - 1);
+  int64_t rows = count(lead), cols = logits.shape(-1);
+  if (cols == 0 && rows > 0) raise<ValueError>("[", op, "] argument 'logits' ", logits.shape(), " has no classes");
+  Tensor loss = result(lead, logits.dtype()), proba = empty(logits.shape(), logits.dtype());
+  IdCheck check(op, "labels");
+  CrossEntropyArgs args{.dtype = logits.dtype(), .label_dtype = l.dense ? DType::int64 : l.t.dtype(), .rows = rows,
+                        .cols = cols, .x = logits.read(), .target = l.dense ? l.t.read() : nullptr,
+                        .label = l.dense ? nullptr : l.t.read(), .loss = loss.write(), .proba = proba.write(),
+                        .status = check.status()};
+  launch(op, kernels().loss.cross_entropy, args, 2.0 * static_cast<double>(logits.size()));
+  check.check();
+  record(op, {logits}, {loss}, [logits = save(logits), l, proba](Backward& b) {
+    const Tensor& dy = b.grad();
+    if (grad_enabled()) return b.set(0, softmax_cross_entropy_backward(dy, b.get(logits), l.t));
+    // One number repeated over the rows (the gradient of a mean) is read as such.
+    int64_t stride = dy.ndim() == 1 ? dy.strides()[0] : 1;
+    Tensor g = dy.ndim() == 1 && (stride == 0 || stride == 1) ? dy : contiguous(dy);
+    Tensor dx = empty(proba.shape(), proba.dtype());
+    CrossEntropyBackwardArgs back{.dtype = proba.dtype(), .label_dtype = l.dense ? DType::int64 : l.t.dtype(),
+                                  .rows = dy.size(), .cols = proba.shape(-1), .proba = proba.read(),
+                                  .target = l.dense ? l.t.read() : nullptr, .label = l.dense ? nullptr : l.t.read(),
+                                  .dloss = g.read(), .stride_dloss = g.impl() == dy.impl() ? stride : 1,
+                                  .dx = dx.write()};
+    launch("softmax_cross_entropy_backward", kernels().loss.cross_entropy_backward, back,
+           static_cast<double>(proba.size()));
+    b.set(0, dx);
+  });
+  return loss;
+}
+
+namespace {
+void check_pair(const char* op, const char* a, const Tensor& x, const char* b, const Tensor& y) {
+  if (!(x.shape() == y.shape()))
+    raise<ValueError>("[", op, "] arguments '", a, "' and '", b, "' have different shapes: ", x.shape(), " and ",
+                      y.shape(), ". Losses do not broadcast: reshape one of them");
+}
+}  // namespace
+
+Tensor binary_cross_entropy(const Tensor& z0, const Tensor& t0) {
+  check_pair("binary_cross_entropy", "logits", z0, "targets", t0);
+  require_float("binary_cross_entropy", "logits", z0);
+  Tensor z = z0, t = cast(t0, z0.dtype());
+  Tensor y = binary("binary_cross_entropy", BinaryOp::bce_logits, z, t);
+  record("binary_cross_entropy", {z, t}, {y}, [z = save(z), t = save(t)](Backward& b) {
+    Tensor v = b.get(z), w = b.get(t);
+    const Tensor& g = b.grad();
+    if (b.wants(0))
+      b.set(0, grad_enabled() ? g * (sigmoid(v) - w)
+                              : g * binary("binary_cross_entropy_grad", BinaryOp::bce_logits_grad, v, w));
+    if (b.wants(1)) b.set(1, -(g * v));
+  });
+  return y;
+}
+
+Tensor squared_error(const Tensor& a0, const Tensor& b0) {
+  check_pair("squared_error", "x1", a0, "x2", b0);
+  DType dtype = promote(a0, b0);
+  Tensor a = as_float(cast(a0, dtype)), b = as_float(cast(b0, dtype));
+  Tensor y = binary("squared_error", BinaryOp::squared_difference, a, b);
+  record("squared_error", {a, b}, {y}, [a = save(a), b = save(b)](Backward& bw) {
+    Tensor d = bw.grad() * (bw.get(a) - bw.get(b)) * 2.0;
+    bw.set(0, d);
+    if (bw.wants(1)) bw.set(1, -d);
+  });
+  return y;
+}
+
+Tensor absolute_error(const Tensor& a, const Tensor& b) {
+  check_pair("absolute_error", "x1", a, "x2", b);
+  return abs(as_float(a) - as_float(b));
+}
+
+Tensor huber(const Tensor& a0, const Tensor& b0, double delta) {
+  check_pair("huber", "x1", a0, "x2", b0);
+  if (!(delta > 0)) raise<ValueError>("[huber] argument 'delta' must be positive, not ", delta);
+  DType dtype = promote(a0, b0);
+  Tensor a = as_float(cast(a0, dtype)), b = as_float(cast(b0, dtype));
+  Tensor y = binary("huber", BinaryOp::huber, a, b, delta);
+  record("huber", {a, b}, {y}, [a = save(a), b = save(b), delta](Backward& bw) {
+    Tensor v = bw.get(a), w = bw.get(b);
+    Tensor d = grad_enabled() ? minimum(maximum(v - w, number(-delta)), number(delta))
+                              : binary("huber_grad", BinaryOp::huber_grad, v, w, delta);
+    d = bw.grad() * d;
+    bw.set(0, d);
+    if (bw.wants(1)) bw.set(1, -d);
+  });
+  return y;
+}
+
+}  // namespace pl::ops

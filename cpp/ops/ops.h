@@ -1,0 +1,188 @@
+// Every op, for C++: shapes and dtypes are checked here, once; results are new tensors and are recorded for autograd.
+// The Python signatures (bindings/ops_*.cpp) are the same.
+#pragma once
+#include <optional>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "core/record.h"
+#include "core/tensor.h"
+#include "kernels/linalg.h"
+#include "kernels/random.h"
+
+namespace pl::ops {
+
+using OptTensor = std::optional<Tensor>;
+using OptAxes = std::optional<Axes>;  // nothing: all axes
+struct Pair { int64_t h, w; };
+
+// elementwise.cpp, activations.cpp: one output shaped as the inputs broadcast
+Tensor negative(const Tensor& x);
+Tensor abs(const Tensor& x);
+Tensor sign(const Tensor& x);
+Tensor square(const Tensor& x);
+Tensor sqrt(const Tensor& x);
+Tensor rsqrt(const Tensor& x);
+Tensor reciprocal(const Tensor& x);
+Tensor exp(const Tensor& x);
+Tensor expm1(const Tensor& x);
+Tensor log(const Tensor& x);
+Tensor log1p(const Tensor& x);
+Tensor log2(const Tensor& x);
+Tensor log10(const Tensor& x);
+Tensor sin(const Tensor& x);
+Tensor cos(const Tensor& x);
+Tensor tan(const Tensor& x);
+Tensor arcsin(const Tensor& x);
+Tensor arccos(const Tensor& x);
+Tensor arctan(const Tensor& x);
+Tensor sinh(const Tensor& x);
+Tensor cosh(const Tensor& x);
+Tensor tanh(const Tensor& x);
+Tensor sigmoid(const Tensor& x);
+Tensor softplus(const Tensor& x);
+Tensor relu(const Tensor& x);
+Tensor elu(const Tensor& x, double alpha);
+Tensor selu(const Tensor& x);
+Tensor silu(const Tensor& x);
+Tensor gelu(const Tensor& x, bool approximate);
+Tensor leaky_relu(const Tensor& x, double negative_slope);
+Tensor hard_sigmoid(const Tensor& x);
+Tensor softsign(const Tensor& x);
+Tensor erf(const Tensor& x);
+Tensor erfc(const Tensor& x);
+Tensor lgamma(const Tensor& x);
+Tensor digamma(const Tensor& x);  // its own gradient (trigamma) is not implemented: taking it raises
+Tensor floor(const Tensor& x);
+Tensor ceil(const Tensor& x);
+Tensor round(const Tensor& x);
+Tensor trunc(const Tensor& x);
+Tensor isnan(const Tensor& x);
+Tensor isinf(const Tensor& x);
+Tensor isfinite(const Tensor& x);
+Tensor logical_not(const Tensor& x);
+Tensor add(const Tensor& x1, const Tensor& x2);
+Tensor subtract(const Tensor& x1, const Tensor& x2);
+Tensor multiply(const Tensor& x1, const Tensor& x2);
+Tensor divide(const Tensor& x1, const Tensor& x2);
+Tensor floor_divide(const Tensor& x1, const Tensor& x2);
+Tensor remainder(const Tensor& x1, const Tensor& x2);
+Tensor power(const Tensor& x1, const Tensor& x2);
+Tensor maximum(const Tensor& x1, const Tensor& x2);
+Tensor minimum(const Tensor& x1, const Tensor& x2);
+Tensor arctan2(const Tensor& x1, const Tensor& x2);
+Tensor hypot(const Tensor& x1, const Tensor& x2);
+Tensor logaddexp(const Tensor& x1, const Tensor& x2);
+Tensor fmod(const Tensor& x1, const Tensor& x2);
+Tensor copysign(const Tensor& x1, const Tensor& x2);
+Tensor equal(const Tensor& x1, const Tensor& x2);
+Tensor not_equal(const Tensor& x1, const Tensor& x2);
+Tensor less(const Tensor& x1, const Tensor& x2);
+Tensor less_equal(const Tensor& x1, const Tensor& x2);
+Tensor greater(const Tensor& x1, const Tensor& x2);
+Tensor greater_equal(const Tensor& x1, const Tensor& x2);
+Tensor logical_and(const Tensor& x1, const Tensor& x2);
+Tensor logical_or(const Tensor& x1, const Tensor& x2);
+Tensor logical_xor(const Tensor& x1, const Tensor& x2);
+Tensor where(const Tensor& condition, const Tensor& x1, const Tensor& x2);
+Tensor clip(const Tensor& x, const OptTensor& min, const OptTensor& max);
+Tensor cast(const Tensor& x, DType dtype);
+Tensor copy(const Tensor& x);           // contiguous, new memory
+Tensor contiguous(const Tensor& x);     // x itself when it is already
+Tensor full(const Shape& shape, double value, DType dtype);
+Tensor stop_gradient(const Tensor& x);
+// In place; x is broadcast and cast (same-kind) to dst.
+Tensor assign(const Tensor& dst, const Tensor& value);
+Tensor assign_add(const Tensor& dst, const Tensor& value);
+void fill(const Tensor& dst, double value);
+// x summed over the axes that broadcasting it to its present shape repeated.
+Tensor sum_to(const Tensor& x, const Shape& shape);
+
+// reduce.cpp
+Tensor sum(const Tensor& x, const OptAxes& axis = {}, bool keepdims = false);
+Tensor mean(const Tensor& x, const OptAxes& axis = {}, bool keepdims = false);
+Tensor prod(const Tensor& x, const OptAxes& axis = {}, bool keepdims = false);
+Tensor max(const Tensor& x, const OptAxes& axis = {}, bool keepdims = false);
+Tensor min(const Tensor& x, const OptAxes& axis = {}, bool keepdims = false);
+Tensor any(const Tensor& x, const OptAxes& axis = {}, bool keepdims = false);
+Tensor all(const Tensor& x, const OptAxes& axis = {}, bool keepdims = false);
+Tensor logsumexp(const Tensor& x, const OptAxes& axis = {}, bool keepdims = false);
+Tensor var(const Tensor& x, const OptAxes& axis, double ddof, bool keepdims);
+Tensor std(const Tensor& x, const OptAxes& axis, double ddof, bool keepdims);
+Tensor argmax(const Tensor& x, std::optional<int64_t> axis, bool keepdims);
+Tensor argmin(const Tensor& x, std::optional<int64_t> axis, bool keepdims);
+Tensor cumsum(const Tensor& x, std::optional<int64_t> axis, bool reverse = false);
+
+// linalg.cpp
+Tensor matmul(const Tensor& x1, const Tensor& x2);
+std::tuple<Tensor, Tensor> matmul_backward(const Tensor& dy, const Tensor& x1, const Tensor& x2);
+Tensor linear(const Tensor& x, const Tensor& w, const OptTensor& b, Activation activation);
+// y = A x (or A' x): A in CSR form with shape (rows, cols); values and x float32 or float64.
+Tensor csr_matmul(const Tensor& indptr, const Tensor& indices, const Tensor& values, int64_t rows, int64_t cols,
+                  const Tensor& x, bool transpose);
+
+// layout.cpp: views where they can be
+Tensor reshape(const Tensor& x, const Shape& shape);
+Tensor transpose(const Tensor& x, const OptAxes& axes = {});
+Tensor swap_last(const Tensor& x);  // the matrix transpose of each matrix
+Tensor expand_dims(const Tensor& x, int64_t axis);
+Tensor squeeze(const Tensor& x, const OptAxes& axis);
+Tensor broadcast_to(const Tensor& x, const Shape& shape);
+Tensor concatenate(const std::vector<Tensor>& xs, int64_t axis);
+Tensor stack(const std::vector<Tensor>& xs, int64_t axis);
+std::vector<Tensor> split(const Tensor& x, const Shape& indices, bool sections, int64_t axis);
+Tensor pad(const Tensor& x, const std::vector<Pair>& pad_width, double value);
+Tensor slice(const Tensor& x, const Shape& start, const Shape& stop, const Shape& step);
+Tensor flip(const Tensor& x, const OptAxes& axis);
+
+// embed.cpp
+Tensor take(const Tensor& x, const Tensor& indices, std::optional<int64_t> axis);
+Tensor one_hot(const Tensor& x, int64_t num_classes, DType dtype);
+
+// loss.cpp
+Tensor softmax(const Tensor& x, int64_t axis);
+Tensor softmax_backward(const Tensor& dy, const Tensor& y, int64_t axis);
+Tensor log_softmax(const Tensor& x, int64_t axis);
+Tensor log_softmax_backward(const Tensor& dy, const Tensor& y, int64_t axis);
+Tensor softmax_cross_entropy(const Tensor& logits, const Tensor& labels);
+Tensor softmax_cross_entropy_backward(const Tensor& dy, const Tensor& logits, const Tensor& labels);
+Tensor binary_cross_entropy(const Tensor& logits, const Tensor& targets);
+Tensor squared_error(const Tensor& x1, const Tensor& x2);
+Tensor absolute_error(const Tensor& x1, const Tensor& x2);
+Tensor huber(const Tensor& x1, const Tensor& x2, double delta);
+
+// random.cpp; the state is an int64 tensor of two words, a RngState
+Tensor make_generator(int64_t seed);
+Tensor default_generator();
+Tensor dropout(const Tensor& x, double rate, const Tensor& generator);
+Tensor random_fill(const Shape& shape, Distribution distribution, double low, double high, int64_t ilow,
+                   int64_t ihigh, DType dtype, const Tensor& generator);
+
+// conv.cpp
+struct Conv2dOptions {
+  Pair strides{1, 1}, dilation{1, 1};
+  bool same = false;              // padding="same"
+  Pair pad_h{0, 0}, pad_w{0, 0};  // before, after; when not `same`
+  int64_t groups = 1;
+};
+Tensor conv2d(const Tensor& x, const Tensor& w, const OptTensor& b, const Conv2dOptions& options);
+std::tuple<Tensor, Tensor, Tensor> conv2d_backward(const Tensor& dy, const Tensor& x, const Tensor& w,
+                                                   const Conv2dOptions& options);
+
+// rnn.cpp
+std::tuple<Tensor, Tensor> lstm_cell(const Tensor& x, const Tensor& h, const Tensor& c, const Tensor& w,
+                                     const Tensor& u, const OptTensor& b, Activation activation);
+// dx, dh, dc, dw, du, db
+std::vector<Tensor> lstm_cell_backward(const Tensor& dh_out, const Tensor& dc_out, const Tensor& x, const Tensor& h,
+                                       const Tensor& c, const Tensor& w, const Tensor& u, const OptTensor& b,
+                                       Activation activation);
+
+// optim.cpp: in place
+void sgd_update(const Tensor& p, const Tensor& g, double lr, double momentum, const OptTensor& velocity,
+                bool nesterov, double weight_decay);
+void adam_update(const Tensor& p, const Tensor& g, const Tensor& m, const Tensor& v, int64_t step, double lr,
+                 double beta_1, double beta_2, double epsilon, double weight_decay, bool decoupled);
+
+}  // namespace pl::ops
