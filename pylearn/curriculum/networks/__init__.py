@@ -1,0 +1,7 @@
+"""Neural networks: softmax regression, hidden layers, dropout."""
+
+LESSONS = {
+    "softmax": "softmax regression: a network without hidden layers reads digits",
+    "mlp": "multilayer perceptron: one hidden layer of 100 rectified units",
+    "dropout": "dropout: a fifth of the units left out at random against overfitting",
+}
