@@ -27,7 +27,7 @@ def relu6(x: Any) -> Any:
 
 def leaky_relu(x: Any, negative_slope: float = 0.2) -> Any:
     """x where x > 0, else negative_slope · x"""
-    return ops.maximum(x, 0.0) + negative_slope * ops.minimum(x, 0.0)
+    return ops.leaky_relu(x, negative_slope=negative_slope)
 
 
 def sigmoid(x: Any) -> Any:
@@ -72,7 +72,7 @@ def selu(x: Any) -> Any:
 
 def gelu(x: Any, approximate: bool = False) -> Any:
     """x · Φ(x), or its tanh approximation (Hendrycks and Gimpel 2016)"""
-    return ops.gelu_tanh(x) if approximate else ops.gelu(x)
+    return ops.gelu(x, approximate=approximate)
 
 
 def silu(x: Any) -> Any:
@@ -99,6 +99,8 @@ def mish(x: Any) -> Any:
     """x · tanh(softplus(x)) (Misra 2019)"""
     return x * ops.tanh(ops.softplus(x))
 
+
+swish, hard_swish = silu, hard_silu
 
 ALL: dict[str, Activation] = {
     "linear": linear, "relu": relu, "relu6": relu6, "leaky_relu": leaky_relu, "sigmoid": sigmoid,

@@ -12,9 +12,12 @@ import inspect
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
+from types import MappingProxyType
 from typing import Any, NoReturn
 
-_custom: ContextVar[dict[str, Any]] = ContextVar("custom_objects", default={})
+import numpy as np
+
+_custom: ContextVar[Mapping[str, Any]] = ContextVar("custom_objects", default=MappingProxyType({}))
 
 
 @contextlib.contextmanager
@@ -103,8 +106,6 @@ def serialize(obj: Any) -> Any:
     Raises:
         ValueError: something that has no name to be found by again, such as a lambda.
     """
-    import numpy as np
-
     if obj is None or isinstance(obj, (bool, int, float, str)):
         return obj
     if isinstance(obj, np.generic):
@@ -146,8 +147,8 @@ def snake(name: str) -> str:
     """``"MaxPooling2D"`` → ``"max_pooling2d"``, as Keras names layers."""
     out: list[str] = []
     for i, c in enumerate(name):
-        if c.isupper() and i and (not name[i - 1].isupper() or (i + 1 < len(name) and name[i + 1].islower())):
-            if name[i - 1] != "_" and not name[i - 1].isdigit():
-                out.append("_")
+        starts = not name[i - 1].isupper() or name[i + 1 : i + 2].islower()
+        if i and c.isupper() and starts and name[i - 1] != "_" and not name[i - 1].isdigit():
+            out.append("_")
         out.append(c.lower())
     return "".join(out)

@@ -11,17 +11,13 @@ import numpy as np
 from pylearn import _core, initializers, ops, registry, regularizers, structure
 from pylearn._core import Tensor, asarray
 from pylearn.layers import symbolic
-from pylearn.layers.naming import Changes, unique
+from pylearn.layers.naming import Changes, here, unique
 
 Shape = tuple[int | None, ...]
-BASE_ARGUMENTS = ("name", "trainable", "dtype", "input_shape", "input_dim", "batch_input_shape", "activity_regularizer")
+BASE_ARGUMENTS = (
+    "name", "trainable", "dtype", "input_shape", "input_dim", "batch_input_shape", "activity_regularizer",
+)  # fmt: skip
 _DTYPES = ("float32", "float64")
-
-
-class Collector:
-    """Penalties added while a model runs, and how deep in layers it is."""
-
-    current: list[Tensor] | None = None
 
 
 class Layer:
@@ -129,8 +125,8 @@ class Layer:
 
     def add_loss(self, loss: Tensor) -> None:
         """Adds a scalar to the loss of the model that is running."""
-        if Collector.current is not None:
-            Collector.current.append(loss)
+        if here.penalties is not None:
+            here.penalties.append(loss)
         else:
             self._losses.append(loss)
 
@@ -204,7 +200,7 @@ class Layer:
         if type(x) is not Tensor:
             if symbolic.any_symbolic(x):
                 return symbolic.call(self, x, args, {"training": training, **kwargs})
-            x = structure.transform(self._to_tensor, x)
+            x = self._tensors(x)
         if not self.built:
             self.ensure_built(structure.transform(lambda t: (None, *t.shape[1:]), x))
         return self.run(x, *args, training=bool(training), mask=mask, **kwargs)
@@ -216,9 +212,8 @@ class Layer:
             kwargs["training"] = training
         if takes_mask and mask is not None:
             kwargs["mask"] = mask
-        here = Changes.here
         here.inside += 1
-        if Collector.current is None and self._losses:
+        if here.penalties is None and self._losses:
             self._losses = []
         try:
             y = self.call(x, *args, **kwargs)
@@ -235,8 +230,13 @@ class Layer:
             self.build(input_shape)
             self.built = True
 
+    def _tensors(self, x: Any) -> Any:
+        if isinstance(x, (list, tuple)) and all(isinstance(v, (int, float)) for v in structure.leaves(x)):
+            return self._to_tensor(x)  # nested numbers are one array, not a nest of inputs
+        return structure.transform(self._to_tensor, x)
+
     def _to_tensor(self, value: Any) -> Any:
-        if isinstance(value, Tensor) or _is_sparse(value):
+        if isinstance(value, (Tensor, _core.CSR)):
             return value
         array = np.asarray(value)
         if array.dtype.kind == "f" or (array.dtype.kind in "iub" and not self.accepts_integers):
@@ -281,7 +281,7 @@ class Layer:
     def __setattr__(self, name: str, value: Any) -> None:
         if isinstance(value, Layer) or (isinstance(value, (list, tuple, dict)) and name[0] != "_"):
             self._track(value)
-        if name[0] != "_" and not Changes.here.inside and self.__dict__.get("built"):
+        if name[0] != "_" and not here.inside and self.__dict__.get("built"):
             Changes.count += 1
         object.__setattr__(self, name, value)
 
@@ -332,10 +332,6 @@ def _once(weights: list[Tensor]) -> list[Tensor]:
     for weight in weights:
         seen.setdefault(id(weight), weight)
     return list(seen.values())
-
-
-def _is_sparse(value: Any) -> bool:
-    return isinstance(value, _core.CSR)
 
 
 def _input_shape(owner: str, kwargs: dict[str, Any]) -> Shape | None:

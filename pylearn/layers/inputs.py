@@ -9,6 +9,7 @@ import numpy as np
 from pylearn import registry
 from pylearn.layers import symbolic
 from pylearn.layers.base import Layer, Shape
+from pylearn.layers.naming import unique
 
 _DTYPES = ("float32", "float64", "int32", "int64", "uint8", "bool")
 
@@ -35,7 +36,7 @@ class InputLayer(Layer):
         if shape is None:
             raise TypeError("Input needs shape=, the shape of one row, such as Input(shape=(28, 28))")
         kwargs.pop("trainable", None)
-        super().__init__(name=name or _name(), **kwargs)
+        super().__init__(name=name or unique("InputLayer"), **kwargs)
         self.shape = symbolic.row_shape(shape, "Input", "shape")
         self.batch_size = batch_size
         self.input_dtype = np.dtype(dtype or "float32").name
@@ -54,12 +55,6 @@ class InputLayer(Layer):
     def get_config(self) -> dict[str, Any]:
         return {"name": self.name, "shape": list(self.shape), "batch_size": self.batch_size,
                 "dtype": self.input_dtype}  # fmt: skip
-
-
-def _name() -> str:
-    from pylearn.layers.naming import unique
-
-    return unique("InputLayer")
 
 
 def Input(

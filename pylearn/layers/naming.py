@@ -6,6 +6,7 @@ import threading
 from collections import defaultdict
 
 from pylearn import registry
+from pylearn._core import Tensor
 
 _counts: dict[str, int] = defaultdict(int)
 
@@ -23,12 +24,17 @@ def reset() -> None:
     _counts.clear()
 
 
-class _Changes(threading.local):
-    inside = 0  # depth of layer calls of this thread
+class Here(threading.local):
+    """What this thread is in the middle of."""
+
+    inside = 0                         # depth of layer calls
+    penalties: list[Tensor] | None = None  # collected while a model runs
+
+
+here = Here()
 
 
 class Changes:
     """How often a layer's settings were changed. A recorded step holds the count it was made under."""
 
     count = 0
-    here = _Changes()

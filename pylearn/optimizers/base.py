@@ -13,14 +13,10 @@ from pylearn._core import Tensor
 Rate = float | Callable[[int], float]
 
 
-class _Moves:
+class Moves:
     """Counts how often parameters were given new storage: recorded steps compare it and record again."""
 
     count = 0
-
-
-def moves() -> int:
-    return _Moves.count
 
 
 class Optimizer:
@@ -124,7 +120,7 @@ class Optimizer:
                 for slot, value in kept.get(id(weights[i]), {}).items():
                     ops.assign(update.slots[slot][place], value)
             self._updates.append(update)
-        _Moves.count += 1
+        Moves.count += 1
 
     def _slots(self) -> dict[int, dict[str, np.ndarray]]:
         kept: dict[int, dict[str, np.ndarray]] = {}
