@@ -11,7 +11,8 @@ set(PYLEARN_ISA_FLAGS_v4 -march=x86-64-v4)
 set(PYLEARN_ISA_FLAGS_neon -march=armv8-a)
 set(PYLEARN_KERNEL_FLAGS
     -std=c++20 -O3 -fPIC -fno-exceptions -ffp-contract=off -fvisibility=hidden
-    -Wall -Wextra -Wno-uninitialized -Werror=missing-field-initializers)
+    -Wall -Wextra -Wno-uninitialized -Werror=missing-field-initializers
+    $<$<CXX_COMPILER_ID:Clang>:-Wno-unknown-pragmas>)  # GCC ivdep
 
 set(_check_symbols "${CMAKE_CURRENT_LIST_DIR}/check_symbols.py")
 

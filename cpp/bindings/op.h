@@ -12,15 +12,18 @@
 
 namespace pl {
 
+struct NoneTag {};
+inline constexpr NoneTag None;
+
 struct Param {
   Param(const char* name) : name(name) {}
+  Param(const char* name, NoneTag) : name(name), fallback(py::none()), optional(true) {}
   template <class T>
   Param(const char* name, T fallback) : name(name), fallback(py::cast(fallback)), optional(true) {}
   const char* name;
   py::object fallback;
   bool optional = false;
 };
-inline const py::none None;
 
 enum class Out { none, yes };  // does the op take out= ?
 

@@ -43,7 +43,7 @@ class Storage : public RefCounted {
   ~Storage() override;
 
   std::byte* data() const { return data_; }
-  size_t bytes() const { return bytes_; }
+  size_t bytes() const { return bytes_; }  // from data() on; 0 for foreign memory that is not contiguous
   bool readonly() const { return readonly_; }
   bool is_foreign() const { return !pool_; }
   Pool* pool() const { return pool_.get(); }

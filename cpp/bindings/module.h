@@ -1,0 +1,15 @@
+// The parts of pylearn._core, each in the file of its name.
+#pragma once
+#include <pybind11/pybind11.h>
+
+namespace pl {
+
+void bind_tensor(pybind11::module_& m);       // tensor.cpp, and indexing.cpp
+void bind_dlpack(pybind11::module_& m);       // dlpack.cpp
+void bind_elementwise(pybind11::module_& m);  // ops_elementwise.cpp
+void bind_ops(pybind11::module_& m);          // ops.cpp: the other families
+void bind_autograd(pybind11::module_& m);     // autograd.cpp
+void bind_capture(pybind11::module_& m);      // capture.cpp
+void bind_update(pybind11::module_& m);       // update.cpp
+
+}  // namespace pl
