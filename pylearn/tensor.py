@@ -56,4 +56,4 @@ def _array_ufunc(self: Tensor, ufunc: Any, method: str, *inputs: Any, **kwargs: 
 
 
 _OPS = frozenset(_core.op_names())
-Tensor.__array_ufunc__ = _array_ufunc
+Tensor.__array_ufunc__ = _array_ufunc  # type: ignore[method-assign]
