@@ -90,7 +90,7 @@ PL_INLINE void transpose_square(const byte8* x, int64_t sx, byte8* y, int64_t sy
 
 // y[i * sy + j] = x[j * sx + i] for i < rows, j < cols
 template <class U>
-inline void transpose_tile(const U* x, int64_t sx, U* y, int64_t sy, int64_t rows, int64_t cols) {
+inline void transpose_tile(const any_of<U>* x, int64_t sx, any_of<U>* y, int64_t sy, int64_t rows, int64_t cols) {
   int64_t whole_rows = 0, whole_cols = 0;
   if constexpr (sizeof(U) > 1) {
     constexpr int64_t w = 16 / sizeof(U);
@@ -126,8 +126,8 @@ inline void copy_transposed(const Loop& l, int64_t grain) {
           const int64_t i = item / across * kTile, j0 = item % across * kTileRow,
                         j1 = least(cols, j0 + kTileRow);
           for (int64_t j = j0; j < j1; j += kTile)
-            transpose_tile<U>(reinterpret_cast<const U*>(at.p[1]) + j * sx + i, sx,
-                              reinterpret_cast<U*>(at.p[0]) + i * sy + j, sy, least(kTile, rows - i),
+            transpose_tile<U>(reinterpret_cast<const any_of<U>*>(at.p[1]) + j * sx + i, sx,
+                              reinterpret_cast<any_of<U>*>(at.p[0]) + i * sy + j, sy, least(kTile, rows - i),
                               least(kTile, j1 - j));
           if (++item == items) item = 0, at.next();
         }

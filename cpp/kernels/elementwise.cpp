@@ -62,9 +62,9 @@ void binary(Stream, const BinaryArgs& a) {
 template <class U>
 void where_span(const void* const* in, void* y_, int64_t n, double) {
   const byte1* c = static_cast<const byte1*>(in[0]);
-  const U* a = static_cast<const U*>(in[1]);
-  const U* b = static_cast<const U*>(in[2]);
-  U* y = static_cast<U*>(y_);
+  const any_of<U>* a = static_cast<const any_of<U>*>(in[1]);
+  const any_of<U>* b = static_cast<const any_of<U>*>(in[2]);
+  any_of<U>* y = static_cast<any_of<U>*>(y_);
 #pragma GCC ivdep
   for (int64_t i = 0; i < n; ++i) {
     const U x = a[i], z = b[i];

@@ -56,12 +56,19 @@ PL_INLINE Operand operand(const void* p, size_t size, const int64_t* stride, int
 typedef uint8_t byte1 __attribute__((may_alias));
 typedef uint32_t byte4 __attribute__((may_alias));
 typedef uint64_t byte8 __attribute__((may_alias));
+// A template argument loses the attribute: inside copy<byte4>, use any_of<U>.
+template <class U>
+struct AnyOf {
+  typedef U type __attribute__((may_alias));
+};
+template <class U>
+using any_of = typename AnyOf<U>::type;
 
 // to[i * to_stride] = from[i * from_stride], strides in elements
 template <class U>
 inline void copy_elements(void* to, int64_t to_stride, const void* from, int64_t from_stride, int64_t n) {
-  U* y = static_cast<U*>(to);
-  const U* x = static_cast<const U*>(from);
+  any_of<U>* y = static_cast<any_of<U>*>(to);
+  const any_of<U>* x = static_cast<const any_of<U>*>(from);
   if (to_stride == 1 && from_stride == 1) {
     if (n * sizeof(U) >= 64) {
       if (y != x) __builtin_memmove(y, x, n * sizeof(U));
