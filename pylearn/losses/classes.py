@@ -1,0 +1,243 @@
+"""Losses as objects: a function, its settings, and how rows become one number."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from pylearn import ops, registry
+from pylearn._core import Tensor
+from pylearn.align import tensors, weighted
+from pylearn.losses import checks, classification, regression
+
+REDUCTIONS = ("sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none", None)
+
+
+class Loss:
+    """Base class: write ``call(y_true, y_pred)``, giving a value per row (or a scalar).
+
+    Args:
+        reduction: ``"sum_over_batch_size"`` (the same as ``"mean"``): the sum of the weighted values over their
+            number; ``"mean_with_sample_weight"``: over the sum of the weights; ``"sum"``; ``"none"``.
+        name: key in logs; the snake-cased class name by default.
+    """
+
+    labels = False      # targets are class ids (kept integers), not numbers
+    regression = False  # targets are quantities, for which accuracy means nothing
+
+    def __init__(self, name: str | None = None, reduction: str | None = "sum_over_batch_size", **kwargs: Any) -> None:
+        registry.reject(self, kwargs, ("name", "reduction"))
+        if reduction not in REDUCTIONS:
+            raise ValueError(f"reduction must be one of {REDUCTIONS}, got {reduction!r}")
+        self.name = name or registry.snake(type(self).__name__)
+        self.reduction = reduction
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Values (N, …) from y_true and y_pred."""
+        raise TypeError(f"{type(self).__name__} has no call(y_true, y_pred): write one")
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """The reduced loss: a scalar Tensor, or a float when no argument was a Tensor.
+
+        Raises:
+            ValueError: shapes that do not fit; both are named.
+        """
+        y_true, y_pred, sample_weight, given = tensors(y_true, y_pred, sample_weight)
+        out = self.reduce(self.call(y_true, y_pred), sample_weight)
+        if given:
+            return out
+        return out.numpy() if out.ndim else out.item()
+
+    def reduce(self, values: Tensor, sample_weight: Tensor | None = None) -> Tensor:
+        if values.ndim == 0 and sample_weight is None:
+            return values
+        values, weight = weighted(values, sample_weight, self.name)
+        if weight is not None:
+            values = values * weight
+        if self.reduction in ("none", None):
+            return values
+        if self.reduction == "sum":
+            return ops.sum(values)
+        if self.reduction == "mean_with_sample_weight" and weight is not None:
+            total = ops.sum(weight)
+            return ops.sum(values) / ops.where(ops.equal(total, 0.0), total + 1.0, total)
+        return ops.mean(values)
+
+    def check(self, y: np.ndarray, output_shape: tuple[int | None, ...], name: str = "y") -> None:
+        """Looks at the whole target array before training.
+
+        Raises:
+            ValueError: it does not fit the output; the message says the fix.
+        """
+
+    def get_config(self) -> dict[str, Any]:
+        return {"name": self.name, "reduction": self.reduction}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Loss:
+        return registry.construct(cls, config, ("name", "reduction"))
+
+
+class FunctionLoss(Loss):
+    """A function (y_true, y_pred) → values per row, as a loss."""
+
+    def __init__(self, function: Callable[..., Any], name: str | None = None, **kwargs: Any) -> None:
+        super().__init__(name=name or getattr(function, "__name__", "loss"), **kwargs)
+        self.function = function
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        return self.function(y_true, y_pred)
+
+
+class _Formula(Loss):
+    """One of this package's functions with its settings."""
+
+    function: Callable[..., Any]
+    settings: tuple[str, ...] = ()
+    target = staticmethod(checks.elementwise)
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        return type(self).function(y_true, y_pred, **{name: getattr(self, name) for name in self.settings})
+
+    def check(self, y: np.ndarray, output_shape: tuple[int | None, ...], name: str = "y") -> None:
+        type(self).target(y, output_shape, name, self.name)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), **{name: getattr(self, name) for name in self.settings}}
+
+
+class MeanSquaredError(_Formula):
+    """mean((y - ŷ)²)"""
+
+    regression = True
+    function = staticmethod(regression.mean_squared_error)
+
+
+class MeanAbsoluteError(_Formula):
+    """mean(|y - ŷ|)"""
+
+    regression = True
+    function = staticmethod(regression.mean_absolute_error)
+
+
+class MeanAbsolutePercentageError(_Formula):
+    """100 · mean(|(y - ŷ) / y|)"""
+
+    regression = True
+    function = staticmethod(regression.mean_absolute_percentage_error)
+
+
+class MeanSquaredLogarithmicError(_Formula):
+    """mean((log(1 + y) - log(1 + ŷ))²)"""
+
+    regression = True
+    function = staticmethod(regression.mean_squared_logarithmic_error)
+
+
+class LogCosh(_Formula):
+    """mean(log(cosh(ŷ - y)))"""
+
+    regression = True
+    function = staticmethod(regression.log_cosh)
+
+
+class Poisson(_Formula):
+    """mean(ŷ - y log ŷ)"""
+
+    regression = True
+    function = staticmethod(regression.poisson)
+
+
+class CosineSimilarity(_Formula):
+    """-cos(y, ŷ)"""
+
+    regression = True
+    function = staticmethod(regression.cosine_similarity)
+
+
+class Huber(_Formula):
+    """Squared near zero, linear beyond ``delta`` (Huber 1964)."""
+
+    regression = True
+    function = staticmethod(regression.huber)
+    settings = ("delta",)
+
+    def __init__(self, delta: float = 1.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if not delta > 0:
+            raise ValueError(f"delta must be > 0, got {delta}")
+        self.delta = float(delta)
+
+
+class Hinge(_Formula):
+    """mean(max(1 - y ŷ, 0))"""
+
+    function = staticmethod(classification.hinge)
+
+
+class SquaredHinge(_Formula):
+    """mean(max(1 - y ŷ, 0)²)"""
+
+    function = staticmethod(classification.squared_hinge)
+
+
+class CategoricalHinge(_Formula):
+    """max(1 + max((1 - y) ŷ) - sum(y ŷ), 0)"""
+
+    function = staticmethod(classification.categorical_hinge)
+    target = staticmethod(checks.one_hot)
+
+
+class KLDivergence(_Formula):
+    """sum y log(y / ŷ)"""
+
+    function = staticmethod(classification.kl_divergence)
+
+
+def _smoothing(value: float) -> float:
+    if not 0.0 <= value <= 1.0:
+        raise ValueError(f"label_smoothing must be in [0, 1], got {value}")
+    return float(value)
+
+
+class CategoricalCrossentropy(_Formula):
+    """-sum_k y_k log p_k, one-hot targets (N, …, K)."""
+
+    function = staticmethod(classification.categorical_crossentropy)
+    settings = ("from_logits", "label_smoothing", "axis")
+    target = staticmethod(checks.one_hot)
+
+    def __init__(
+        self, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.from_logits, self.axis = bool(from_logits), axis
+        self.label_smoothing = _smoothing(label_smoothing)
+
+
+class SparseCategoricalCrossentropy(_Formula):
+    """-log p[y], class ids (N, …)."""
+
+    labels = True
+    function = staticmethod(classification.sparse_categorical_crossentropy)
+    settings = ("from_logits", "axis")
+    target = staticmethod(checks.ids)
+
+    def __init__(self, from_logits: bool = False, axis: int = -1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.from_logits, self.axis = bool(from_logits), axis
+
+
+class BinaryCrossentropy(_Formula):
+    """mean(-y log p - (1 - y) log(1 - p)), targets in [0, 1]."""
+
+    function = staticmethod(classification.binary_crossentropy)
+    settings = ("from_logits", "label_smoothing")
+    target = staticmethod(checks.probabilities)
+
+    def __init__(self, from_logits: bool = False, label_smoothing: float = 0.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.from_logits = bool(from_logits)
+        self.label_smoothing = _smoothing(label_smoothing)

@@ -1,0 +1,92 @@
+"""The list of metrics, and names to metrics."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pylearn import losses, registry
+from pylearn.metrics import classification, regression
+from pylearn.metrics.base import FunctionMetric, Mean, Metric, Sum
+
+ALL: list[type[Metric]] = [
+    Mean, Sum, classification.BinaryAccuracy, classification.CategoricalAccuracy,
+    classification.SparseCategoricalAccuracy, classification.TopKCategoricalAccuracy,
+    classification.SparseTopKCategoricalAccuracy, classification.Precision, classification.Recall,
+    regression.MeanSquaredError, regression.RootMeanSquaredError, regression.MeanAbsoluteError, regression.R2,
+    regression.LossMetric,
+]  # fmt: skip
+
+_TABLE: dict[str, Any] = {
+    **{c.__name__: c for c in ALL}, **{registry.snake(c.__name__): c for c in ALL},
+    "mse": regression.MeanSquaredError, "MSE": regression.MeanSquaredError,
+    "mae": regression.MeanAbsoluteError, "MAE": regression.MeanAbsoluteError,
+    "rmse": regression.RootMeanSquaredError, "RMSE": regression.RootMeanSquaredError,
+    "r2": regression.R2, "r2_score": regression.R2, "R2Score": regression.R2,
+    "top_k_categorical_accuracy": classification.TopKCategoricalAccuracy,
+    "sparse_top_k_categorical_accuracy": classification.SparseTopKCategoricalAccuracy,
+}  # fmt: skip
+_FUNCTIONS: dict[Any, type[Metric]] = {
+    classification.binary_accuracy: classification.BinaryAccuracy,
+    classification.categorical_accuracy: classification.CategoricalAccuracy,
+    classification.sparse_categorical_accuracy: classification.SparseCategoricalAccuracy,
+    classification.top_k_categorical_accuracy: classification.TopKCategoricalAccuracy,
+    classification.sparse_top_k_categorical_accuracy: classification.SparseTopKCategoricalAccuracy,
+}
+ACCURACY = ("accuracy", "acc", "Accuracy")
+CROSSENTROPY = ("crossentropy", "ce")
+
+
+def get(identifier: Any, name: str | None = None) -> Metric:
+    """A metric from its name, a Metric, a loss's name, a function (y_true, y_pred), or a configuration.
+
+    ``"accuracy"`` depends on the output: see ``resolve_accuracy``.
+
+    Raises:
+        ValueError: unknown name; the message names the closest one.
+        TypeError: something else.
+    """
+    if isinstance(identifier, Metric):
+        return identifier
+    if isinstance(identifier, str):
+        if identifier not in _TABLE:
+            try:
+                return regression.LossMetric(losses.get(identifier), name=name or identifier)
+            except ValueError:
+                registry.lookup(identifier, {**_TABLE, "accuracy": None}, "metric")
+        found = registry.lookup(identifier, _TABLE, "metric")
+        return found(name=name or identifier) if isinstance(found, type) else FunctionMetric(found, name)
+    if registry.is_config(identifier):
+        found = registry.deserialize(identifier, _TABLE, "metric")
+        return found if isinstance(found, Metric) else FunctionMetric(found, name)
+    if isinstance(identifier, type):
+        return identifier()
+    if isinstance(identifier, losses.Loss):
+        return regression.LossMetric(identifier, name)
+    if callable(identifier):
+        known = _FUNCTIONS.get(identifier)
+        return known() if known is not None else FunctionMetric(identifier, name)
+    raise TypeError(f"a metric must be a name, a Metric or a function (y_true, y_pred), got {identifier!r}")
+
+
+def resolve_accuracy(target_shape: tuple[int | None, ...], output_shape: tuple[int | None, ...], name: str) -> Metric:
+    """Which accuracy: binary for one output, sparse for class ids, else categorical, as in Keras."""
+    if len(output_shape) < 2 or output_shape[-1] == 1:
+        return classification.BinaryAccuracy(name)
+    if len(target_shape) < len(output_shape) or (target_shape[-1] == 1 and output_shape[-1] != 1):
+        return classification.SparseCategoricalAccuracy(name)
+    return classification.CategoricalAccuracy(name)
+
+
+def resolve_crossentropy(
+    target_shape: tuple[int | None, ...], output_shape: tuple[int | None, ...], name: str
+) -> Metric:
+    if len(output_shape) < 2 or output_shape[-1] == 1:
+        return regression.LossMetric("binary_crossentropy", name)
+    if len(target_shape) < len(output_shape) or (target_shape[-1] == 1 and output_shape[-1] != 1):
+        return regression.LossMetric("sparse_categorical_crossentropy", name)
+    return regression.LossMetric("categorical_crossentropy", name)
+
+
+def serialize(metric: Any) -> Any:
+    """JSON form of a metric or of the name it was asked by."""
+    return registry.serialize(metric.function if isinstance(metric, FunctionMetric) else metric)

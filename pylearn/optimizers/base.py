@@ -1,0 +1,228 @@
+"""What optimizers share: the arena of parameters, the learning rate, state for checkpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from pylearn import _core, ops, registry, schedules
+from pylearn._core import Tensor
+
+Rate = float | Callable[[int], float]
+
+
+class Moves:
+    """Counts how often parameters were given new storage: recorded steps compare it and record again."""
+
+    count = 0
+
+
+class Optimizer:
+    """Base class. ``kind`` and ``hyper()`` say which fused rule runs.
+
+    Args:
+        learning_rate: a float, or a schedule: a function of the number of updates done.
+        weight_decay: decoupled decay per update: p -= rate · decay · p.
+        name: for logs and files.
+    """
+
+    kind = ""
+
+    def __init__(
+        self, learning_rate: Rate = 0.01, weight_decay: float | None = None, name: str | None = None, **kwargs: Any
+    ) -> None:
+        registry.reject(self, kwargs, ("learning_rate", "weight_decay", "name"))
+        self.name = name or type(self).__name__.lower()
+        self.weight_decay = None if weight_decay is None else _number("weight_decay", weight_decay)
+        self.schedule: Callable[[int], float] | None = None
+        self._rate = 0.0
+        self._updates: list[Any] = []
+        self._groups: list[list[int]] = []  # per update, the places of its weights
+        self._weights: list[Tensor] = []
+        self._grads: list[Tensor] = []
+        self.learning_rate = learning_rate
+
+    # -- the rule ---------------------------------------------------------------------------------
+
+    def hyper(self) -> dict[str, Any]:
+        """Constants of the rule, as ``_core.Update`` takes them."""
+        return {}
+
+    # -- learning rate ----------------------------------------------------------------------------
+
+    @property
+    def learning_rate(self) -> Any:
+        """The rate of the next update. Set it to a float or a schedule at any time, also while training."""
+        return self._rate if self.schedule is None else float(self.schedule(self.iterations))
+
+    @learning_rate.setter
+    def learning_rate(self, value: Rate | dict[str, Any]) -> None:
+        if isinstance(value, dict) or (callable(value) and not isinstance(value, (Tensor, np.generic))):
+            self.schedule = schedules.get(value)
+            value = self.schedule(self.iterations)
+        else:
+            self.schedule = None
+        self._rate = _number("learning_rate", value)
+        for update in self._updates:
+            update.rate = self._rate
+
+    def set_rate(self) -> None:
+        """Puts the schedule's rate for the next update in place; nothing to do for a constant rate."""
+        if self.schedule is not None:
+            rate = self.schedule(self._updates[0].step if self._updates else 0)
+            for update in self._updates:
+                update.rate = rate
+
+    # -- building and applying --------------------------------------------------------------------
+
+    @property
+    def built(self) -> bool:
+        return bool(self._weights)
+
+    @property
+    def weights(self) -> list[Tensor]:
+        """The parameters it updates."""
+        return list(self._weights)
+
+    @property
+    def grads(self) -> list[Tensor]:
+        """Where the gradients of ``weights`` are read from."""
+        return list(self._grads)
+
+    def build(self, weights: Sequence[Tensor]) -> None:
+        """Takes these parameters over: moves them into one arena and makes gradients and slots.
+
+        What was learned about a parameter that it had before (its slots, the step) is kept.
+        """
+        weights = list(weights)
+        if len({id(w) for w in weights}) != len(weights):
+            raise ValueError("a weight appears twice")
+        for weight in weights:
+            if weight.dtype.kind != "f":
+                raise TypeError(f"weight {weight.name!r} is {weight.dtype}; only float32 and float64 can be trained")
+        kept = self._slots()
+        step = self.iterations
+        dtypes = sorted({w.dtype.name for w in weights})
+        self._groups = [[i for i, w in enumerate(weights) if w.dtype.name == dtype] for dtype in dtypes]
+        self._updates = []
+        self._weights = weights
+        self._grads = [w for w in weights]
+        for group in self._groups:
+            update = _core.Update(self.kind, [weights[i] for i in group], self.hyper())
+            if self.weight_decay:
+                for place in range(len(group)):
+                    update.set_segment(place, rate=1.0, decay=self.weight_decay, frozen=False)
+            update.rate, update.step = self._rate, step
+            for place, i in enumerate(group):
+                self._grads[i] = update.grads[place]
+                for slot, value in kept.get(id(weights[i]), {}).items():
+                    ops.assign(update.slots[slot][place], value)
+            self._updates.append(update)
+        Moves.count += 1
+
+    def _slots(self) -> dict[int, dict[str, np.ndarray]]:
+        kept: dict[int, dict[str, np.ndarray]] = {}
+        for group, update in zip(self._groups, self._updates, strict=True):
+            for slot, tensors in update.slots.items():
+                for place, i in enumerate(group):
+                    kept.setdefault(id(self._weights[i]), {})[slot] = np.array(tensors[place].numpy())
+        return kept
+
+    def holds(self, weights: Sequence[Tensor]) -> bool:
+        """Is it built for exactly these?"""
+        return len(weights) == len(self._weights) and all(
+            a is b for a, b in zip(weights, self._weights, strict=True)
+        )  # fmt: skip
+
+    def apply(self, grads: Iterable[Any], weights: Sequence[Tensor] | None = None, loss: Tensor | None = None) -> None:
+        """One update.
+
+        Args:
+            grads: gradients in the order of ``weights``; None counts as zero.
+            weights: the parameters; needed the first time.
+            loss: when given and not finite, the update is skipped, as it is for a gradient that is not.
+
+        Raises:
+            ValueError: other weights than those it was built for, or not one gradient each.
+        """
+        if weights is not None and not self.holds(weights):
+            if self._weights:
+                raise ValueError("this optimizer was built for other weights; use one optimizer per set, or build(weights)")
+            self.build(weights)
+        grads = list(grads)
+        if len(grads) != len(self._weights):
+            raise ValueError(f"{len(grads)} gradients for {len(self._weights)} weights")
+        self.set_rate()
+        for grad, place in zip(grads, self._grads, strict=True):
+            if grad is not place:
+                ops.assign(place, 0.0 if grad is None else grad)
+        self.update(loss)
+
+    def update(self, loss: Tensor | None = None) -> None:
+        """One update from what is in ``grads``; the caller has set the rate."""
+        for update in self._updates:
+            matching = loss is not None and loss.dtype == self._weights[0].dtype and len(self._updates) == 1
+            update.apply(loss if matching else None)
+
+    def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Tensor]]) -> None:
+        """``apply`` from (gradient, weight) pairs, as Keras spells it."""
+        pairs = list(grads_and_vars)
+        self.apply([g for g, _ in pairs], [w for _, w in pairs])
+
+    # -- counters ---------------------------------------------------------------------------------
+
+    @property
+    def iterations(self) -> int:
+        """Updates applied."""
+        return int(self._updates[0].step) if self._updates else 0
+
+    @property
+    def skipped(self) -> int:
+        """Updates skipped because something was not finite."""
+        return sum(update.skipped for update in self._updates)
+
+    # -- copies and files -------------------------------------------------------------------------
+
+    def copy(self) -> Optimizer:
+        """A fresh optimizer of the same settings, without state."""
+        return type(self).from_config(self.get_config())
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Step and slots, by name, for a checkpoint."""
+        return {f"{i}/{key}": np.asarray(value) for i, update in enumerate(self._updates)
+                for key, value in update.state().items()}  # fmt: skip
+
+    def load_state(self, state: dict[str, np.ndarray]) -> None:
+        """Puts back what ``state`` gave; the optimizer must be built for the same weights.
+
+        Raises:
+            ValueError: it does not fit.
+        """
+        for i, update in enumerate(self._updates):
+            prefix = f"{i}/"
+            update.load_state({k[len(prefix):]: v for k, v in state.items() if k.startswith(prefix)})
+            update.rate = self._rate
+
+    def get_config(self) -> dict[str, Any]:
+        """Settings, the learning rate as it is now."""
+        rate = self._rate if self.schedule is None else self.schedule
+        return {"learning_rate": rate, "weight_decay": self.weight_decay, "name": self.name}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Optimizer:
+        return registry.construct(cls, config)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} learning_rate={self.learning_rate:g}, {self.iterations} updates>"
+
+
+def _number(name: str, value: Any) -> float:
+    try:
+        value = float(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be a number or a schedule, got {value!r}") from None
+    if not 0.0 <= value < float("inf"):
+        raise ValueError(f"{name} must be a finite number ≥ 0, got {value}")
+    return value

@@ -1,0 +1,622 @@
+"""The loop over epochs and batches.
+
+Per step it feeds a batch and replays; everything that needs Python (hooks, drawing, reading metrics) happens at
+epoch ends, at most ten times a second, or when a callback asks for every batch.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import math
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pylearn import _core, random, registry
+from pylearn._core import Tensor
+from pylearn.training import data, diagnose
+from pylearn.training.hooks import CallbackList, History, Logs
+from pylearn.training.progress import ProgressBar
+from pylearn.training.step import Step, verify
+
+if TYPE_CHECKING:
+    from pylearn.training.trainer import Trainer
+
+BATCH = 32
+ON_NAN = ("raise", "stop", "ignore")
+
+
+def unknown_argument(name: str, function: Callable[..., Any], kwargs: dict[str, Any]) -> None:
+    """Raises TypeError naming the closest argument."""
+    known = [p for p in inspect.signature(function).parameters if p not in ("self", "kwargs")]
+    registry.reject_names(f"{name}()", kwargs, known)
+
+
+# -- preparing data -------------------------------------------------------------------------------
+
+
+def prepare(
+    model: Trainer, x: Any, y: Any, sample_weight: Any, class_weight: Any, what: str = "", check: bool = True
+) -> data.Arrays:
+    """Flat arrays that fit the model, which is built for them if it was not.
+
+    Args:
+        what: prefix for messages, such as "validation ".
+    """
+    xs = data.inputs(x, model.input_places(), f"{what}x")
+    if not xs:
+        raise ValueError(f"{what}x is empty: it has no arrays")
+    if xs[0].shape[0] == 0:
+        raise ValueError(f"{what}x is empty: it has 0 rows")
+    model.build_for(x, xs)
+    xs = data.inputs(x, model.input_places(), f"{what}x")
+    compiled = model.compiled("training")
+    names, shapes = model.output_names(), model.output_shapes()
+    places = compiled.places(names, shapes)
+    if y is None:
+        raise ValueError(f"{what}y is missing: give the targets, or a generator of (x, y) as x")
+    ys = data.targets(y, places, f"{what}y")
+    arrays = data.Arrays(xs, ys)
+    data.check_lengths(arrays, model.input_places(), places)
+    if not compiled.resolved:
+        compiled.resolve(names, shapes, ys)
+    if check:
+        compiled.check(ys, shapes, f"{what}y")
+    weights = data.sample_weights(sample_weight, places, arrays.rows, f"{what}sample_weight")
+    if class_weight is not None:
+        if len(ys) > 1:
+            raise ValueError("class_weight is for models with one output; use sample_weight")
+        by_class = data.class_weights(class_weight, ys[0])
+        weights = [by_class * weights[0] if weights else by_class]
+    arrays.weights = weights
+    for i, place in enumerate(model.input_places() or []):
+        if place.dtype.startswith("float") and "scale" not in model._hinted and data.unscaled_image(xs[i]):
+            model._hinted.add("scale")
+            warnings.warn(f"{data.label(what + 'x', model.input_places() or [], i)} holds whole numbers up to "
+                          f"{int(np.max(xs[i][:256]))}; networks learn faster from x / 255.0", stacklevel=4)  # fmt: skip
+    return arrays
+
+
+class Feed:
+    """Batches of arrays: sources as Tensors over the caller's memory, and an order of rows."""
+
+    def __init__(self, model: Trainer, arrays: data.Arrays, batch_size: int | None, steps: int | None) -> None:
+        self.batch = BATCH if batch_size is None else _whole("batch_size", batch_size)
+        self.rows = arrays.rows
+        self.batch = min(self.batch, self.rows)
+        self.sources = [_source(a) for a in arrays]
+        self.counts = (len(arrays.x), len(arrays.y), len(arrays.weights))
+        self.sparse = any(data.is_sparse(a) for a in self.sources)
+        self.form = tuple((*a.shape[1:], a.dtype.char) if not data.is_sparse(a) else "csr" for a in self.sources)
+        total = math.ceil(self.rows / self.batch)
+        if steps is not None and steps > total:
+            warnings.warn(f"steps_per_epoch={steps}, but the data make only {total} batches", stacklevel=5)
+        self.steps = total if steps is None else min(total, _whole("steps_per_epoch", steps))
+        self.names = _names(model, self.counts)
+
+    def step(self, model: Trainer, kind: str, rows: int) -> Step:
+        return _step(model, kind, self.counts, self.form, rows, self.sparse)
+
+
+def _step(model: Trainer, kind: str, counts: tuple[int, int, int], form: Any, rows: int, sparse: bool = False) -> Step:
+    def make() -> Step:
+        if kind == "predict":
+            made = model.predict_step(counts[0])
+        else:
+            made = (model.train_step if kind == "train" else model.test_step)(counts, rows)
+        made.eager = made.eager or sparse
+        return made
+
+    return model.fresh_steps().get((kind, rows, counts, form), make)
+
+
+def _source(value: Any) -> Any:
+    if data.is_sparse(value):
+        return value
+    return _core.asarray(value if value.flags.c_contiguous else np.ascontiguousarray(value))
+
+
+def _names(model: Trainer, counts: tuple[int, int, int]) -> list[str]:
+    places = model.input_places() or [data.Place("")] * counts[0]
+    out = [data.label("x", places, i) for i in range(counts[0])]
+    outputs = [data.Place(n) for n in model.output_names()]
+    out += [data.label("y", outputs, i) for i in range(counts[1])]
+    return out + ["sample_weight"] * counts[2]
+
+
+def _whole(name: str, value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+        raise ValueError(f"{name} must be a whole number ≥ 1, got {value!r}")
+    return int(value)
+
+
+# -- fit ------------------------------------------------------------------------------------------
+
+
+def fit(
+    model: Trainer, x: Any, y: Any, *, batch_size: int | None, epochs: int, verbose: Any, callbacks: Any,
+    validation_split: float, validation_data: Any, shuffle: bool, class_weight: Any, sample_weight: Any,
+    initial_epoch: int, steps_per_epoch: int | None, validation_steps: int | None,
+    validation_batch_size: int | None, validation_freq: Any, stratify: bool, on_nan: str,
+) -> History:  # fmt: skip
+    compiled = model.compiled("fit")
+    if isinstance(epochs, bool) or not isinstance(epochs, (int, np.integer)) or epochs < 0:
+        raise ValueError(f"epochs must be a whole number ≥ 0, got {epochs!r}")
+    if on_nan not in ON_NAN:
+        raise ValueError(f"on_nan must be one of {ON_NAN}, got {on_nan!r}")
+    if stratify and not validation_split:
+        raise ValueError("stratify=True needs validation_split")
+    streaming = data.is_stream(x)
+    validation: Callable[[CallbackList], Logs] | None = None
+    if streaming:
+        for name, value in (("y", y), ("sample_weight", sample_weight), ("validation_split", validation_split)):
+            if value is not None and not (name == "validation_split" and not value):
+                raise ValueError(f"{name} cannot be given with a generator: it yields (x, y) or (x, y, sample_weight)")
+        feed: Any = StreamFeed(model, data.Stream(x, steps_per_epoch), class_weight)
+        if feed.stream.once and steps_per_epoch is None and epochs - initial_epoch > 1:
+            warnings.warn("x is an iterator without steps_per_epoch: the first epoch uses it up", stacklevel=3)
+    else:
+        arrays = prepare(model, x, y, sample_weight, class_weight)
+        if validation_split and validation_data is None:
+            arrays, held_out = data.split(arrays, validation_split, stratify)
+            validation = _validator(model, held_out, validation_batch_size or batch_size, validation_steps)
+        feed = Feed(model, arrays, batch_size, steps_per_epoch)
+    if validation_data is not None:
+        validation = _validation(model, validation_data, validation_batch_size or batch_size, validation_steps)
+
+    history = History()
+    bar = ProgressBar(verbose)
+    hooks = CallbackList(callbacks)
+    hooks.callbacks = [history, *hooks.callbacks, bar] if verbose != 0 else [history, *hooks.callbacks]
+    if any(getattr(callback, "stops_on_nan", False) for callback in hooks):
+        on_nan = "stop" if on_nan == "raise" else on_nan
+    hooks.set_params({"epochs": int(epochs), "steps": feed.steps, "verbose": verbose})
+    hooks.set_model(model)
+    model.history, model.stop_training = history, False
+    _restore_random_state(model)
+    run = Run(model, feed, hooks, [c for c in hooks if hasattr(c, "tick")], shuffle, on_nan)
+    logs: Logs = {}
+    try:
+        hooks.on_train_begin()
+        for epoch in range(initial_epoch, epochs):
+            compiled.reset()
+            hooks.on_epoch_begin(epoch, {})
+            run.epoch(epoch)
+            logs = compiled.logs()
+            if validation is not None and _due(validation_freq, epoch):
+                logs = {**logs, **{f"val_{key}": value for key, value in validation(hooks).items()}}
+            hooks.on_epoch_end(epoch, logs)
+            if model.stop_training or run.exhausted:
+                break
+        hooks.on_train_end(logs)
+    finally:
+        bar.close()
+    return history
+
+
+def _due(frequency: Any, epoch: int) -> bool:
+    return (epoch + 1) % frequency == 0 if isinstance(frequency, int) else (epoch + 1) in frequency
+
+
+def _restore_random_state(model: Trainer) -> None:
+    """A loaded model goes on with the random numbers where it was saved, unless the caller has seeded since."""
+    saved = getattr(model, "_random_state", None)
+    if saved is None:
+        return
+    model._random_state = None
+    state, at_load = saved
+    now = random.default_generator().state()
+    if now[0] == at_load[0] and now[1] >= at_load[1]:
+        random.default_generator().set_state(tuple(state))
+
+
+def _validation(model: Trainer, given: Any, batch_size: int | None, steps: int | None) -> Callable[[CallbackList], Logs]:
+    if data.is_stream(given):
+        stream = data.Stream(given, steps)
+        return lambda hooks: _evaluate_stream(model, StreamFeed(model, stream, None), hooks)
+    if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
+        raise ValueError("validation_data must be (x, y), (x, y, sample_weight) or a generator")
+    x, y, weight = (*given, None)[:3]
+    return _validator(model, prepare(model, x, y, weight, None, "validation "), batch_size, steps)
+
+
+def _validator(model: Trainer, arrays: data.Arrays, batch_size: int | None, steps: int | None) -> Callable[[CallbackList], Logs]:
+    feed = Feed(model, arrays, batch_size, steps)
+    return lambda hooks: _evaluate_feed(model, feed, hooks)
+
+
+class Run:
+    """The batches of a ``fit``."""
+
+    def __init__(
+        self, model: Trainer, feed: Any, hooks: CallbackList, tickers: list[Any], shuffle: bool, on_nan: str
+    ) -> None:
+        self.model, self.feed, self.hooks, self.tickers = model, feed, hooks, tickers
+        self.shuffle, self.on_nan = shuffle, on_nan
+        self.compiled = model.compiled("fit")
+        self.every_batch = hooks.batch_hooks("train")
+        self.exhausted = False
+        self.epoch_number = 0
+        self.warned = False
+
+    def epoch(self, epoch: int) -> None:
+        self.epoch_number = epoch
+        if isinstance(self.feed, StreamFeed):
+            self.stream_epoch()
+        else:
+            self.array_epoch()
+
+    def array_epoch(self) -> None:
+        model, feed = self.model, self.feed
+        optimizer = model.ready_optimizer()
+        updates = list(optimizer._updates) if optimizer is not None else []
+        schedule = optimizer is not None and optimizer.schedule is not None
+        index = random.permutation(feed.rows) if self.shuffle else None
+        sources, batch, rows = feed.sources, feed.batch, feed.rows
+        every_batch, tickers, clock = self.every_batch, self.tickers, time.perf_counter
+        interval = min((t.interval for t in tickers), default=0.0)
+        due = clock() + interval
+        full = feed.step(model, "train", batch)
+        verified = False
+        begin = 0
+        for i in range(feed.steps):
+            end = begin + batch
+            step = full
+            if end > rows:
+                end = rows
+                step = feed.step(model, "train", end - begin)
+            if every_batch:
+                self.hooks.on_train_batch_begin(i, {})
+                optimizer, changed = self._current(optimizer)
+                if changed:
+                    updates = list(optimizer._updates) if optimizer is not None else []
+                    full = feed.step(model, "train", batch)
+                    step = full if end - begin == batch else feed.step(model, "train", end - begin)
+                schedule = optimizer is not None and optimizer.schedule is not None
+            if schedule and optimizer is not None:
+                optimizer.set_rate()
+            plan = step.plan
+            if plan is None:
+                step(sources, index, begin, end)
+                if step.reason:
+                    self._stays_eager(step)
+            elif verified:
+                plan.run_rows(sources, index, begin, end)
+            else:
+                verified = True
+                if not verify(step, sources, index, begin, end, self._state()):
+                    self._mismatch()
+            for update in updates:
+                if not update.finite:
+                    if self._not_finite(i, sources, index, begin, end):
+                        return
+                    break
+            if every_batch:
+                self.hooks.on_train_batch_end(i, self.compiled.logs())
+                if model.stop_training:
+                    return
+            if tickers and clock() >= due:
+                logs = self.compiled.logs()
+                for ticker in tickers:
+                    ticker.tick(i + 1, logs)
+                due = clock() + interval
+            begin = end
+        if not updates:
+            self._check_loss(feed.steps - 1)
+
+    def _current(self, optimizer: Any) -> tuple[Any, bool]:
+        """The optimizer, built anew when a hook has changed what trains."""
+        model = self.model
+        before = model._stamp
+        optimizer = model.ready_optimizer()
+        model.fresh_steps()
+        return optimizer, model._stamp != before
+
+    def stream_epoch(self) -> None:
+        model, feed = self.model, self.feed
+        done = 0
+        interval = min((t.interval for t in self.tickers), default=0.0)
+        due = time.perf_counter() + interval
+        for i, (sources, counts) in enumerate(feed):
+            rows = sources[0].shape[0]
+            optimizer = model.ready_optimizer()
+            if self.every_batch:
+                self.hooks.on_train_batch_begin(i, {})
+            if optimizer is not None:
+                optimizer.set_rate()
+            step = feed.step(model, "train", sources, counts)
+            step(sources, None, 0, rows)
+            if step.reason:
+                self._stays_eager(step)
+            done += 1
+            if optimizer is not None and not all(u.finite for u in optimizer._updates):
+                if self._not_finite(i, sources, None, 0, rows):
+                    return
+            if self.every_batch:
+                self.hooks.on_train_batch_end(i, self.compiled.logs())
+            if model.stop_training:
+                return
+            if self.tickers and time.perf_counter() >= due:
+                logs = self.compiled.logs()
+                for ticker in self.tickers:
+                    ticker.tick(i + 1, logs)
+                due = time.perf_counter() + interval
+        if done == 0:
+            if self.compiled.outputs is None or not self.feed.seen:
+                raise ValueError("x is empty: the generator yielded no batch")
+            self.exhausted = True
+        elif feed.stream.once and feed.stream.steps is not None and done < feed.stream.steps:
+            self.exhausted = True
+            warnings.warn(f"the generator ended after {done} of {feed.stream.steps} batches; training stops", stacklevel=4)
+        elif feed.stream.once and feed.stream.steps is None:
+            self.exhausted = True
+
+    def _state(self) -> list[Tensor]:
+        return [*self.model.weights, *self.compiled.state()]
+
+    def _mismatch(self) -> None:
+        if not self.warned:
+            self.warned = True
+            warnings.warn("a recorded step no longer does what the model does (a Python number it uses has changed); "
+                          "it is recorded again each time this is found. Use compile(run_eagerly=True) if numbers "
+                          "change within an epoch", stacklevel=5)  # fmt: skip
+
+    def _stays_eager(self, step: Step) -> None:
+        reason, step.reason = step.reason, ""
+        if "eager" not in self.model._hinted:
+            self.model._hinted.add("eager")
+            warnings.warn(f"the training step runs eagerly, slower but the same: {reason}", stacklevel=5)
+
+    def _check_loss(self, batch: int) -> None:
+        value = self.compiled.tracker.result()
+        if self.on_nan == "raise" and not math.isfinite(value):
+            raise FloatingPointError(f"the loss is {value} in epoch {self.epoch_number + 1}")
+
+    def _not_finite(self, batch: int, sources: Sequence[Any], index: Any, begin: int, end: int) -> bool:
+        """Is training over?"""
+        if self.on_nan == "ignore":
+            return False
+        if self.on_nan == "stop":
+            self.model.stop_training = True
+            return True
+        raise not_finite(self.model, self.feed, sources, index, begin, end,
+                         f"epoch {self.epoch_number + 1}, batch {batch + 1}")  # fmt: skip
+
+
+def not_finite(
+    model: Trainer, feed: Any, sources: Sequence[Any], index: Any, begin: int, end: int, place: str
+) -> FloatingPointError:
+    """Runs the batch again to say where it went wrong. The update was skipped, so the weights are those before it."""
+    compiled, optimizer = model.compiled("fit"), model.ready_optimizer()
+    step = model.train_step(feed.counts, end - begin)
+    batch = step.gather(sources, index, begin, end)
+    nx, ny, _ = feed.counts
+
+    def run() -> Any:
+        x, y, w = batch[:nx], batch[nx : nx + ny], batch[nx + ny :]
+        with _core.grad_scope():
+            predicted, masks, penalties = model.run_collecting(x, True)
+            total, _ = compiled.loss_of(y, predicted, w, masks, penalties)
+            weights = optimizer.weights if optimizer is not None else []
+            grads = _core.gradients(total, weights) if weights else []
+        values = []
+        for i, objective in enumerate(compiled.outputs or []):
+            if objective.loss is not None:
+                values.append(objective.loss.call(y[i], predicted[i]))
+        return values, [(w.name or "weight", g) for w, g in zip(weights, grads, strict=True)]
+
+    rows: Any = None
+    if not isinstance(feed, StreamFeed):
+        rows = np.arange(begin, end) if index is None else index.numpy()[begin:end]
+    with np.errstate(all="ignore"):
+        reason = diagnose.explain(model, batch, rows, feed.names, run)
+    return FloatingPointError(
+        f"training is no longer finite in {place}: {reason}. This update was skipped; model.history has the epochs "
+        "before. fit(on_nan='stop') ends training quietly instead"
+    )
+
+
+# -- evaluate and predict -------------------------------------------------------------------------
+
+
+def evaluate(
+    model: Trainer, x: Any, y: Any, batch_size: int | None, verbose: Any, sample_weight: Any, steps: int | None,
+    hooks: CallbackList,
+) -> Logs:  # fmt: skip
+    model.compiled("evaluate")
+    hooks.set_model(model)
+    bar = ProgressBar(verbose) if verbose != 0 else None
+    try:
+        if data.is_stream(x):
+            if y is not None:
+                raise ValueError("y cannot be given with a generator: it yields (x, y) or (x, y, sample_weight)")
+            return _evaluate_stream(model, StreamFeed(model, data.Stream(x, steps), None), hooks, bar)
+        feed = Feed(model, prepare(model, x, y, sample_weight, None), batch_size, steps)
+        return _evaluate_feed(model, feed, hooks, bar)
+    finally:
+        if bar is not None:
+            bar.close()
+
+
+def _evaluate_feed(model: Trainer, feed: Feed, hooks: CallbackList, bar: ProgressBar | None = None) -> Logs:
+    compiled = model.compiled("evaluate")
+    compiled.reset()
+    hooks.on_test_begin({})
+    every_batch = hooks.batch_hooks("test")
+    if bar is not None:
+        bar.begin("Evaluate", feed.steps)
+    due = time.perf_counter()
+    begin = 0
+    for i in range(feed.steps):
+        end = min(begin + feed.batch, feed.rows)
+        if every_batch:
+            hooks.on_test_batch_begin(i, {})
+        feed.step(model, "test", end - begin)(feed.sources, None, begin, end)
+        if every_batch:
+            hooks.on_test_batch_end(i, compiled.logs())
+        if bar is not None and time.perf_counter() >= due:
+            bar.tick(i + 1, {})
+            due = time.perf_counter() + bar.interval
+        begin = end
+    logs = compiled.logs()
+    if bar is not None:
+        bar.end("Evaluate", feed.steps, logs)
+    hooks.on_test_end(logs)
+    return logs
+
+
+def _evaluate_stream(
+    model: Trainer, feed: StreamFeed, hooks: CallbackList, bar: ProgressBar | None = None
+) -> Logs:
+    compiled = model.compiled("evaluate")
+    hooks.on_test_begin({})
+    every_batch = hooks.batch_hooks("test")
+    if bar is not None:
+        bar.begin("Evaluate", feed.stream.steps)
+    done = 0
+    for i, (sources, counts) in enumerate(feed):
+        if i == 0:
+            compiled.reset()
+        if every_batch:
+            hooks.on_test_batch_begin(i, {})
+        feed.step(model, "test", sources, counts)(sources, None, 0, sources[0].shape[0])
+        done += 1
+        if every_batch:
+            hooks.on_test_batch_end(i, compiled.logs())
+    if not done:
+        raise ValueError("x is empty: the generator yielded no batch")
+    logs = compiled.logs()
+    if bar is not None:
+        bar.end("Evaluate", done, logs)
+    hooks.on_test_end(logs)
+    return logs
+
+
+class StreamFeed:
+    """Batches as they come from a generator, each checked like a whole data set."""
+
+    def __init__(self, model: Trainer, stream: data.Stream, class_weight: Any) -> None:
+        self.model, self.stream, self.class_weight = model, stream, class_weight
+        self.steps = stream.steps
+        self.counts = (1, 1, 0)
+        self.seen = False
+
+    @property
+    def names(self) -> list[str]:
+        return _names(self.model, self.counts)
+
+    def __iter__(self) -> Iterator[tuple[list[Any], tuple[int, int, int]]]:
+        for x, y, weight in self.stream:
+            arrays = prepare(self.model, x, y, weight, self.class_weight, check=not self.seen)
+            self.seen = True
+            self.counts = (len(arrays.x), len(arrays.y), len(arrays.weights))
+            yield [_source(a) for a in arrays], self.counts
+
+    def step(self, model: Trainer, kind: str, sources: Sequence[Any], counts: tuple[int, int, int]) -> Step:
+        sparse = any(data.is_sparse(s) for s in sources)
+        form = tuple((*s.shape[1:], s.dtype.char) if not data.is_sparse(s) else "csr" for s in sources)
+        return _step(model, kind, counts, form, sources[0].shape[0], sparse)
+
+
+def predict(
+    model: Trainer, x: Any, batch_size: int | None, verbose: Any, steps: int | None, hooks: CallbackList
+) -> Any:
+    if data.is_stream(x):
+        parts = []
+        for batch, _, _ in data.Stream(x, steps):
+            parts.append(_predict_arrays(model, batch, None, hooks))
+        if not parts:
+            raise ValueError("x is empty: the generator yielded no batch")
+        return model.pack_outputs([np.concatenate(columns) for columns in zip(*parts, strict=True)])
+    hooks.set_model(model)
+    bar = ProgressBar(verbose) if verbose not in (0, "auto") else None
+    flat = _predict_arrays(model, x, batch_size, hooks, steps, bar)
+    return model.pack_outputs(flat)
+
+
+def _predict_arrays(
+    model: Trainer, x: Any, batch_size: int | None, hooks: CallbackList, steps: int | None = None,
+    bar: ProgressBar | None = None,
+) -> list[np.ndarray]:  # fmt: skip
+    arrays = data.inputs(x, model.input_places())
+    model.build_for(x, arrays)
+    arrays = data.inputs(x, model.input_places())
+    rows = int(arrays[0].shape[0])
+    for i, item in enumerate(arrays):
+        if item.shape[0] != rows:
+            places = model.input_places() or [data.Place(str(k)) for k in range(len(arrays))]
+            raise ValueError(f"{data.label('x', places, 0)} has {rows} rows, {data.label('x', places, i)} {item.shape[0]}")
+    sources = [_source(a) for a in arrays]
+    sparse = any(data.is_sparse(s) for s in sources)
+    form = tuple((*s.shape[1:], s.dtype.char) if not data.is_sparse(s) else "csr" for s in sources)
+    counts = (len(sources), 0, 0)
+    batch = min(256 if batch_size is None else _whole("batch_size", batch_size), max(rows, 1))
+    hooks.on_predict_begin({})
+    every_batch = hooks.batch_hooks("predict")
+    total = max(1, math.ceil(rows / batch))
+    if steps is not None:
+        total = min(total, _whole("steps", steps))
+    if bar is not None:
+        bar.begin("Predict", total)
+    outputs: list[np.ndarray] = []
+    for i in range(total):
+        begin, end = i * batch, min((i + 1) * batch, rows)
+        if every_batch:
+            hooks.on_predict_batch_begin(i, {})
+        step = _step(model, "predict", counts, form, end - begin, sparse)
+        found = step(sources, None, begin, end)
+        if step.reason and "eager" not in model._hinted:
+            step.reason = ""
+        if total == 1:
+            outputs = [np.array(t.numpy()) for t in found]
+            if step.plan is not None and len(sources) == 1 and len(found) == 1 and _is_fast(x, sources, model):
+                model._fast[(x.shape, x.dtype.char, batch_size)] = step.plan
+        else:
+            if not outputs:
+                outputs = [np.empty((min(total * batch, rows), *t.shape[1:]), t.dtype) for t in found]
+            for out, t in zip(outputs, found, strict=True):
+                out[begin:end] = t.numpy()
+        if every_batch:
+            hooks.on_predict_batch_end(i, {"outputs": model.pack_outputs([np.array(t.numpy()) for t in found])})
+        if bar is not None:
+            bar.tick(i + 1, {})
+    if bar is not None:
+        bar.end("Predict", total, {})
+    hooks.on_predict_end({})
+    return outputs
+
+
+def _is_fast(x: Any, sources: Sequence[Any], model: Trainer) -> bool:
+    """Can this very array go straight into the recorded step next time?"""
+    with contextlib.suppress(AttributeError):
+        return type(x) is np.ndarray and x.shape == tuple(sources[0].shape) and x.dtype == sources[0].dtype and (
+            not isinstance(model.pack_outputs([None]), (list, tuple, dict)))  # fmt: skip
+    return False
+
+
+def on_batch(
+    model: Trainer, kind: str, x: Any, y: Any, sample_weight: Any, class_weight: Any, return_dict: bool
+) -> Any:
+    compiled = model.compiled(f"{kind}_on_batch")
+    feed = Feed(model, prepare(model, x, y, sample_weight, class_weight), 1 << 62, None)
+    _restore_random_state(model)
+    compiled.reset()
+    optimizer = model.ready_optimizer() if kind == "train" else None
+    if optimizer is not None:
+        optimizer.set_rate()
+    step = feed.step(model, kind, feed.rows)
+    step(feed.sources, None, 0, feed.rows)
+    if optimizer is not None and not all(u.finite for u in optimizer._updates):
+        raise not_finite(model, feed, feed.sources, None, 0, feed.rows, "this batch")
+    logs = compiled.logs()
+    if return_dict:
+        return logs
+    values = list(logs.values())
+    return values if len(values) > 1 else values[0]
+
+
+__all__ = ["evaluate", "fit", "on_batch", "predict", "unknown_argument"]

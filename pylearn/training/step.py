@@ -1,0 +1,137 @@
+"""A step of training, testing or predicting for one form of batch: eager once, recorded once, then replayed."""
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any
+
+import numpy as np
+
+from pylearn import _core
+from pylearn._core import Tensor, asarray
+
+Function = Callable[[list[Any]], list[Tensor]]
+
+
+def capture_enabled() -> bool:
+    return os.environ.get("PYLEARN_CAPTURE", "1") not in ("0", "false", "off")
+
+
+class Step:
+    """``function`` takes the batch as a flat list of Tensors and returns a list of Tensors.
+
+    Args:
+        function: the step; run eagerly the first time, recorded the second.
+        dtypes: what each array of the batch is cast to.
+        eager: never record.
+    """
+
+    __slots__ = ("dtypes", "eager", "function", "plan", "reason", "ran")
+
+    def __init__(self, function: Function, dtypes: Sequence[str], eager: bool = False) -> None:
+        self.function, self.dtypes, self.eager = function, list(dtypes), eager
+        self.plan: Any = None
+        self.ran = False
+        self.reason = ""
+
+    def __call__(self, sources: Sequence[Any], index: Any, begin: int, end: int) -> list[Tensor]:
+        """Runs on rows ``index[begin:end]`` of the sources (rows begin to end without an index)."""
+        if self.plan is not None:
+            return self.plan.run_rows(sources, index, begin, end)
+        batch = self.gather(sources, index, begin, end)
+        if self.eager or not self.ran:
+            self.ran = True
+            return self.function(batch)
+        return self.record(batch)
+
+    def gather(self, sources: Sequence[Any], index: Any, begin: int, end: int) -> list[Any]:
+        """The rows as Tensors of the step's dtypes."""
+        rows = slice(begin, end) if index is None else index.numpy()[begin:end]
+        return [take(source, rows, dtype) for source, dtype in zip(sources, self.dtypes, strict=True)]
+
+    def record(self, batch: list[Tensor]) -> list[Tensor]:
+        """Runs once more, writing down the launches. What cannot be replayed stays eager, with the reason kept."""
+        plan = _core.Plan()
+        places = plan.begin(batch)
+        outputs: list[Tensor] = []
+        try:
+            outputs = self.function(places)
+        except BaseException:
+            plan.end([])
+            raise
+        del places
+        self.reason = plan.end(outputs)
+        if self.reason:
+            self.eager = True
+        else:
+            self.plan = plan
+        return outputs
+
+    def forget(self) -> None:
+        """Records again."""
+        self.plan, self.ran, self.reason = None, True, ""
+
+
+def take(source: Any, rows: Any, dtype: str) -> Any:
+    """Rows of a source as a Tensor of ``dtype``; of a sparse matrix as CSR."""
+    if isinstance(source, Tensor):
+        chosen = source.numpy()[rows]
+        return asarray(np.ascontiguousarray(chosen, dtype=dtype) if isinstance(rows, slice) else chosen.astype(dtype))
+    if isinstance(source, _core.CSR):
+        return source[rows]
+    return _core.CSR(source[rows])
+
+
+class Steps:
+    """The steps of a model, by kind and form of batch; the least recently used go first."""
+
+    def __init__(self, limit: int = 16) -> None:
+        self.limit = limit
+        self._steps: OrderedDict[Hashable, Step] = OrderedDict()
+
+    def get(self, key: Hashable, make: Callable[[], Step]) -> Step:
+        step = self._steps.get(key)
+        if step is None:
+            step = self._steps[key] = make()
+            if len(self._steps) > self.limit:
+                self._steps.popitem(last=False)
+        else:
+            self._steps.move_to_end(key)
+        return step
+
+    def clear(self) -> None:
+        self._steps.clear()
+
+    def __iter__(self) -> Any:
+        return iter(self._steps.items())
+
+    def __len__(self) -> int:
+        return len(self._steps)
+
+
+def snapshot(tensors: Sequence[Tensor]) -> list[bytes]:
+    return [t.numpy().tobytes() for t in tensors]
+
+
+def verify(step: Step, sources: Sequence[Any], index: Any, begin: int, end: int, state: Sequence[Tensor]) -> bool:
+    """One step, run both eagerly and by replay from the same state; do they leave the same bits?
+
+    On a difference the eager result stays, and the step is recorded again.
+    """
+    plan = step.plan
+    batch = step.gather(sources, index, begin, end)
+    plan.save_state()
+    step.function(batch)
+    wanted = snapshot(state)
+    plan.restore_state()
+    plan.run_rows(sources, index, begin, end)
+    if snapshot(state) == wanted:
+        return True
+    plan.restore_state()
+    step.function(batch)
+    step.forget()
+    return False
+
+
