@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from pylearn import _core, registry, structure
+from pylearn import registry, structure
 from pylearn._core import Tensor
+from pylearn.sparse import CSR
 
 Shape = tuple[int | None, ...]
 _NATIVE = ("float32", "float64", "int32", "int64", "uint8", "bool")
@@ -45,7 +46,7 @@ class Arrays:
 
     def slice(self, rows: Any) -> Arrays:
         """The rows of a slice (views) or of an index array (copies)."""
-        return Arrays(*([a[rows] for a in part] for part in (self.x, self.y, self.weights)))
+        return Arrays(*([a.rows(rows) if isinstance(a, CSR) else a[rows] for a in part] for part in (self.x, self.y, self.weights)))
 
 
 def is_array(value: Any) -> bool:
@@ -58,7 +59,7 @@ def is_frame(value: Any) -> bool:
 
 
 def is_sparse(value: Any) -> bool:
-    return hasattr(value, "tocsr") or isinstance(value, _core.CSR)
+    return hasattr(value, "tocsr") or isinstance(value, CSR)
 
 
 def is_stream(value: Any) -> bool:
@@ -70,17 +71,17 @@ def is_stream(value: Any) -> bool:
 
 
 def array(value: Any, what: str) -> Any:
-    """A NumPy array of a dtype the kernels take (or scipy's CSR matrix), without copying where that can be.
+    """A NumPy array of a dtype the kernels take (or CSR), without copying where that can be.
 
     Raises:
         TypeError, ValueError: text, objects, ragged lists; names ``what``.
     """
     if isinstance(value, Tensor):
         return value.numpy()
-    if isinstance(value, _core.CSR):
+    if isinstance(value, CSR):
         return value
     if hasattr(value, "tocsr"):
-        return value.tocsr()
+        return CSR.from_scipy(value)
     if is_frame(value):
         text = [str(c) for c, t in zip(value.columns, value.dtypes, strict=True)
                 if t == object or str(t) in ("str", "string", "category")] if hasattr(value, "columns") else []  # fmt: skip

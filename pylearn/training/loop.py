@@ -168,6 +168,13 @@ def fit(
     if validation_data is not None:
         validation = _validation(model, validation_data, validation_batch_size or batch_size, validation_steps)
 
+    for callback in CallbackList(callbacks):
+        if hasattr(callback, "set_validation_data"):
+            if validation_data is not None and not data.is_stream(validation_data):
+                callback.set_validation_data(*tuple(validation_data)[:2])
+            elif validation is not None:
+                callback.set_validation_data(held_out.x[0], held_out.y[0])
+
     history = History()
     bar = ProgressBar(verbose)
     hooks = CallbackList(callbacks)

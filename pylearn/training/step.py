@@ -11,6 +11,7 @@ import numpy as np
 
 from pylearn import _core
 from pylearn._core import Tensor, asarray
+from pylearn.sparse import CSR
 
 Function = Callable[[list[Any]], list[Tensor]]
 
@@ -79,9 +80,8 @@ def take(source: Any, rows: Any, dtype: str) -> Any:
     if isinstance(source, Tensor):
         chosen = source.numpy()[rows]
         return asarray(np.ascontiguousarray(chosen, dtype=dtype) if isinstance(rows, slice) else chosen.astype(dtype))
-    if isinstance(source, _core.CSR):
-        return source[rows]
-    return _core.CSR(source[rows])
+    chosen = source.rows(rows)
+    return chosen if chosen.dtype == dtype else CSR(chosen.indptr, chosen.indices, chosen.values.astype(dtype), chosen.shape)
 
 
 class Steps:
