@@ -4,6 +4,8 @@
 #include "bindings/convert.h"
 #include "bindings/module.h"
 
+#include <pybind11/stl.h>
+
 namespace pl {
 namespace {
 

@@ -5,11 +5,18 @@
 
 #include "bindings/convert.h"
 #include "bindings/module.h"
+
+#include <pybind11/stl.h>
 #include "core/capture.h"
 #include "ops/common.h"
 
 namespace pl {
 namespace {
+
+// What a step writes outside its own memory, at one moment.
+struct State {
+  std::vector<std::vector<std::byte>> bytes;
+};
 
 class PyPlan {
  public:
@@ -97,25 +104,26 @@ class PyPlan {
     return results(plan, false);
   }
 
-  void save_state() {
+  State save_state() {
     Plan& plan = ready("Plan.save_state");
-    saved_.clear();
-    for (auto& s : plan.written) saved_.emplace_back(s->data(), s->data() + s->bytes());
+    State state;
+    for (auto& s : plan.written) state.bytes.emplace_back(s->data(), s->data() + s->bytes());
+    return state;
   }
-  void restore_state() {
+  void restore_state(const State& state) {
     Plan& plan = ready("Plan.restore_state");
-    if (saved_.size() != plan.written.size()) raise<RuntimeError>("[Plan.restore_state] no state was saved");
-    for (size_t i = 0; i < saved_.size(); ++i) {
-      std::memcpy(plan.written[i]->data(), saved_[i].data(), saved_[i].size());
+    check(plan, state);
+    for (size_t i = 0; i < state.bytes.size(); ++i) {
+      std::memcpy(plan.written[i]->data(), state.bytes[i].data(), state.bytes[i].size());
       plan.written[i]->bump();
     }
   }
-  // Does the state the step writes equal the saved one, bit for bit?
-  bool state_equals_saved() {
-    Plan& plan = ready("Plan.state_equals_saved");
-    for (size_t i = 0; i < saved_.size(); ++i)
-      if (std::memcmp(plan.written[i]->data(), saved_[i].data(), saved_[i].size()) != 0) return false;
-    return saved_.size() == plan.written.size();
+  bool state_equals(const State& state) {
+    Plan& plan = ready("Plan.state_equals");
+    check(plan, state);
+    for (size_t i = 0; i < state.bytes.size(); ++i)
+      if (std::memcmp(plan.written[i]->data(), state.bytes[i].data(), state.bytes[i].size()) != 0) return false;
+    return true;
   }
 
   std::vector<std::string> launches() {
@@ -141,6 +149,12 @@ class PyPlan {
     if (!plan_) raise<RuntimeError>("[", what, "] nothing has been recorded");
     if (recorder()) raise<RuntimeError>("[", what, "] cannot run inside a step that is being recorded");
     return *plan_;
+  }
+
+  static void check(const Plan& plan, const State& state) {
+    bool fits = state.bytes.size() == plan.written.size();
+    for (size_t i = 0; fits && i < state.bytes.size(); ++i) fits = state.bytes[i].size() == plan.written[i]->bytes();
+    if (!fits) raise<ValueError>("[Plan] argument 'state' is of another plan");
   }
 
   static std::vector<Tensor> results(Plan& plan, bool copy) {
@@ -188,13 +202,13 @@ class PyPlan {
 
   std::unique_ptr<Recorder> recorder_;
   Ref<Plan> plan_;
-  std::vector<std::vector<std::byte>> saved_;
   std::mutex mutex_;
 };
 
 }  // namespace
 
 void bind_capture(py::module_& m) {
+  py::class_<State>(m, "PlanState");
   py::class_<PyPlan>(m, "Plan",
                      "A recorded step. begin(inputs) gives fixed places holding copies; what is computed from them until "
                      "end(outputs) is written down; run() repeats it.")
@@ -204,9 +218,9 @@ void bind_capture(py::module_& m) {
       .def("run", &PyPlan::run, py::arg("inputs"), py::arg("copy") = true)
       .def("run_rows", &PyPlan::run_rows, py::arg("sources"), py::arg("index"), py::arg("begin"), py::arg("end"),
            "Feed rows index[begin:end] of the sources and run; the outputs are not copied.")
-      .def("save_state", &PyPlan::save_state, "Keep a copy of everything outside that the step writes.")
-      .def("restore_state", &PyPlan::restore_state)
-      .def("state_equals_saved", &PyPlan::state_equals_saved)
+      .def("save_state", &PyPlan::save_state, "A copy of everything outside that the step writes.")
+      .def("restore_state", &PyPlan::restore_state, py::arg("state"))
+      .def("state_equals", &PyPlan::state_equals, py::arg("state"), "Is it now what it was then, bit for bit?")
       .def_property_readonly("launches", &PyPlan::launches, "The kernels called, in order.")
       .def_property_readonly("memory", &PyPlan::memory, "Bytes of the step's own memory.");
   m.def("is_recording", [] { return recorder() != nullptr; });

@@ -227,6 +227,7 @@ void note_read(const char* what) {
 py::object Call::wrap(const Tensor& t) const {
   if (!t.defined()) return py::none();
   if (any_tensor) return py::cast(t);
+  note_read("an op on NumPy arrays");
   py::array a = to_numpy(t);
   return t.ndim() == 0 ? a[py::tuple()].cast<py::object>() : py::object(a);
 }

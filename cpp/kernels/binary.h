@@ -29,7 +29,7 @@ PL_INLINE void divide_floor(T a, T b, T& quotient, T& rest) {
     const T whole = T(__builtin_floor(double(quotient)));
     quotient = quotient - whole > T(0.5) ? whole + 1 : whole;
   } else {
-    quotient = (a < 0) != (b < 0) ? T(-0.0) : T(0);
+    quotient = T(0) * (a / b);
   }
 }
 

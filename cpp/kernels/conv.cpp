@@ -1,10 +1,13 @@
-// Direct two-dimensional convolution; shapes and the formula in conv.h. Vectors run over f, which is contiguous in w,
-// y and dy; the channels of a group are a range of c and a range of f. Nothing is packed and there is no workspace.
+// Direct two-dimensional convolution; shapes and the formula in conv.h. Vectors run over f, which is
+// contiguous in w, y and dy; the channels of a group are a range of c and a range of f. Nothing is packed and
+// there is no workspace.
 //
-// forward          parallel over (n, oh). One output position holds up to kTile vectors of f in registers over kh, kw, c.
-// backward_input   parallel over (n, h). One input position holds kTile channels, each a vector of partial products
+// forward          parallel over (n, oh). One output position holds up to kTile vectors of f in registers
+// over kh, kw, c. backward_input   parallel over (n, h). One input position holds kTile channels, each a
+// vector of partial products
 //                  over f, folded into one number at the end.
-// backward_weight  parallel over (kh, kw, kTile channels). Registers hold kTile channels by two vectors of f over one
+// backward_weight  parallel over (kh, kw, kTile channels). Registers hold kTile channels by two vectors of f
+// over one
 //                  row (n, oh), added to the sum of the rows before: short sums lose fewer digits.
 #include "kernels/conv.h"
 
@@ -38,8 +41,10 @@ struct Run {
     return kWhole || v + 1 < vectors ? load(p + v * width<T>) : load_n(p + v * width<T>, last);
   }
   PL_INLINE void put(T* p, int v, vec<T> value) const {
-    if (kWhole || v + 1 < vectors) store(p + v * width<T>, value);
-    else store_n(p + v * width<T>, value, last);
+    if (kWhole || v + 1 < vectors)
+      store(p + v * width<T>, value);
+    else
+      store_n(p + v * width<T>, value, last);
   }
 };
 // fn(f, run) over [0, filters) in runs of at most kMost vectors.
@@ -68,9 +73,12 @@ struct Count {
 template <class Fn>
 PL_INLINE void each_tile(int64_t begin, int64_t end, const Fn& fn) {
   for (; begin + kTile <= end; begin += kTile) fn(begin, Count<kTile>{});
-  if (end - begin == 1) fn(begin, Count<1>{});
-  else if (end - begin == 2) fn(begin, Count<2>{});
-  else if (end - begin == 3) fn(begin, Count<3>{});
+  if (end - begin == 1)
+    fn(begin, Count<1>{});
+  else if (end - begin == 2)
+    fn(begin, Count<2>{});
+  else if (end - begin == 3)
+    fn(begin, Count<3>{});
 }
 
 template <class T>
@@ -202,15 +210,17 @@ void backward_weight(const Conv2dArgs& a) {
   };
 
   const int64_t tasks = (channels + kTile - 1) / kTile;
-  parallel_for(a.kh * a.kw * tasks, grain_of(a.n * a.oh * a.ow * a.f * kTile), [&](int64_t begin, int64_t end) {
-    for (int64_t task = begin; task < end; ++task) {
-      const int64_t tap = task / tasks, i = tap / a.kw, j = tap - i * a.kw, c = (task - tap * tasks) * kTile;
-      each_tile(c, c + kTile < channels ? c + kTile : channels, [&](int64_t first, auto tile) {
-        for (int64_t g = 0; g < a.groups; ++g)
-          each_run<T, 2>(filters, [&](int64_t f, auto run) { block(i, j, first, tile, g, f, run); });
+  parallel_for(
+      a.kh * a.kw * tasks, grain_of(a.n * a.oh * a.ow * a.f * kTile), [&](int64_t begin, int64_t end) {
+        for (int64_t task = begin; task < end; ++task) {
+          const int64_t tap = task / tasks, i = tap / a.kw, j = tap - i * a.kw,
+                        c = (task - tap * tasks) * kTile;
+          each_tile(c, c + kTile < channels ? c + kTile : channels, [&](int64_t first, auto tile) {
+            for (int64_t g = 0; g < a.groups; ++g)
+              each_run<T, 2>(filters, [&](int64_t f, auto run) { block(i, j, first, tile, g, f, run); });
+          });
+        }
       });
-    }
-  });
 }
 
 void conv2d(Stream, const Conv2dArgs& a) {

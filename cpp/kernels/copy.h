@@ -66,48 +66,11 @@ struct CastTable {
 };
 inline constexpr CastTable kCasts;
 
-typedef uint32_t u32x4 __attribute__((vector_size(16), aligned(4), may_alias));
-typedef uint64_t u64x2 __attribute__((vector_size(16), aligned(8), may_alias));
-
-// y[i * sy + j] = x[j * sx + i]: one small square in registers. Strides in elements.
-PL_INLINE void transpose_square(const byte4* x, int64_t sx, byte4* y, int64_t sy) {
-  const u32x4 a = *(const u32x4*)x, b = *(const u32x4*)(x + sx);
-  const u32x4 c = *(const u32x4*)(x + 2 * sx), d = *(const u32x4*)(x + 3 * sx);
-  const u32x4 ab_low = __builtin_shufflevector(a, b, 0, 4, 1, 5),
-              ab_high = __builtin_shufflevector(a, b, 2, 6, 3, 7);
-  const u32x4 cd_low = __builtin_shufflevector(c, d, 0, 4, 1, 5),
-              cd_high = __builtin_shufflevector(c, d, 2, 6, 3, 7);
-  *(u32x4*)y = __builtin_shufflevector(ab_low, cd_low, 0, 1, 4, 5);
-  *(u32x4*)(y + sy) = __builtin_shufflevector(ab_low, cd_low, 2, 3, 6, 7);
-  *(u32x4*)(y + 2 * sy) = __builtin_shufflevector(ab_high, cd_high, 0, 1, 4, 5);
-  *(u32x4*)(y + 3 * sy) = __builtin_shufflevector(ab_high, cd_high, 2, 3, 6, 7);
-}
-PL_INLINE void transpose_square(const byte8* x, int64_t sx, byte8* y, int64_t sy) {
-  const u64x2 a = *(const u64x2*)x, b = *(const u64x2*)(x + sx);
-  *(u64x2*)y = __builtin_shufflevector(a, b, 0, 2);
-  *(u64x2*)(y + sy) = __builtin_shufflevector(a, b, 1, 3);
-}
-
-// y[i * sy + j] = x[j * sx + i] for i < rows, j < cols
-template <class U>
-inline void transpose_tile(const U* x, int64_t sx, U* y, int64_t sy, int64_t rows, int64_t cols) {
-  int64_t whole_rows = 0, whole_cols = 0;
-  if constexpr (sizeof(U) > 1) {
-    constexpr int64_t w = 16 / sizeof(U);
-    whole_rows = rows / w * w;
-    whole_cols = cols / w * w;
-    for (int64_t i = 0; i < whole_rows; i += w)
-      for (int64_t j = 0; j < whole_cols; j += w) transpose_square(x + j * sx + i, sx, y + i * sy + j, sy);
-  }
-  for (int64_t i = 0; i < rows; ++i)
-    for (int64_t j = i < whole_rows ? whole_cols : 0; j < cols; ++j) y[i * sy + j] = x[j * sx + i];
-}
-
 inline constexpr int64_t kTile = 32;
 inline constexpr int64_t kTileRow = 512;  // columns of y in one item of work
 
 // The last dimension is contiguous in y, the one before it in x.
-template <class U>
+template <int size>
 inline void copy_transposed(const Loop& l, int64_t grain) {
   const int last = l.ndim - 1;
   const int64_t rows = l.shape[last - 1], cols = l.shape[last];
@@ -126,9 +89,8 @@ inline void copy_transposed(const Loop& l, int64_t grain) {
           const int64_t i = item / across * kTile, j0 = item % across * kTileRow,
                         j1 = least(cols, j0 + kTileRow);
           for (int64_t j = j0; j < j1; j += kTile)
-            transpose_tile<U>(reinterpret_cast<const U*>(at.p[1]) + j * sx + i, sx,
-                              reinterpret_cast<U*>(at.p[0]) + i * sy + j, sy, least(kTile, rows - i),
-                              least(kTile, j1 - j));
+            transpose_tile<size>(at.p[1] + (j * sx + i) * size, sx, at.p[0] + (i * sy + j) * size, sy,
+                                 least(kTile, rows - i), least(kTile, j1 - j));
           if (++item == items) item = 0, at.next();
         }
       },
@@ -141,29 +103,19 @@ inline bool as_transposed(Loop& l) {
   if (last < 1 || l.op[0].stride[last] != 1 || l.op[1].stride[last] == 1 || l.shape[last] < 4) return false;
   for (int d = 0; d < last; ++d) {
     if (l.op[1].stride[d] != 1 || l.shape[d] < 4) continue;
-    for (; d + 1 < last; ++d) {
-      const int64_t n = l.shape[d];
-      l.shape[d] = l.shape[d + 1];
-      l.shape[d + 1] = n;
-      for (int k = 0; k < 2; ++k) {
-        int64_t* s = l.op[k].stride;
-        const int64_t t = s[d];
-        s[d] = s[d + 1];
-        s[d + 1] = t;
-      }
-    }
+    bring_before_last(l, d);
     return true;
   }
   return false;
 }
 
 // Operands y, x of one size.
-inline void run_copy(Loop l, int64_t grain) {
+inline void run_copy(Loop& l, int64_t grain) {
   const int size = l.op[0].size, last = l.ndim - 1;
   if (as_transposed(l)) {
-    if (size == 1) return copy_transposed<byte1>(l, grain);
-    if (size == 4) return copy_transposed<byte4>(l, grain);
-    return copy_transposed<byte8>(l, grain);
+    if (size == 1) return copy_transposed<1>(l, grain);
+    if (size == 4) return copy_transposed<4>(l, grain);
+    return copy_transposed<8>(l, grain);
   }
   int64_t outer = 1;
   for (int d = 0; d < last; ++d) outer *= l.shape[d];

@@ -15,16 +15,27 @@ PL_INLINE void set_shape(Loop& l, const Args& a) {
   for (int d = 0; d < a.ndim; ++d) l.shape[d] = a.shape[d];
 }
 
+// One contiguous piece of at most one chunk: the commonest small call, spared the setting up of a Loop.
+PL_INLINE bool is_flat(int ndim, const int64_t* shape, int64_t grain) {
+  return ndim == 0 || (ndim == 1 && shape[0] <= grain);
+}
+
 void unary(Stream, const UnaryArgs& a) {
+  const Span span = kUnarySpans.span[int(a.dtype)][int(a.op)];
+  if (span == nullptr) return;
+  const int64_t grain = unary_grain(a.op);
+  if (is_flat(a.ndim, a.shape, grain) && (a.ndim == 0 || (a.stride_x[0] == 1 && a.stride_y[0] == 1))) {
+    const void* in[1] = {a.x};
+    return span(in, a.y, a.ndim ? a.shape[0] : 1, a.p0);
+  }
   Loop l;
-  l.span = kUnarySpans.span[int(a.dtype)][int(a.op)];
-  if (l.span == nullptr) return;
+  l.span = span;
   l.p0 = a.p0;
   l.operands = 2;
   set_shape(l, a);
-  l.op[0] = operand(a.y, is_test(a.op) ? 1 : itemsize(a.dtype), a.stride_y, a.ndim);
-  l.op[1] = operand(a.x, itemsize(a.dtype), a.stride_x, a.ndim);
-  run_loop(l, unary_grain(a.op));
+  set_operand(l.op[0], a.y, is_test(a.op) ? 1 : itemsize(a.dtype), a.stride_y, a.ndim);
+  set_operand(l.op[1], a.x, itemsize(a.dtype), a.stride_x, a.ndim);
+  run_loop(l, grain);
 }
 
 // Is the exponent one number that power_span knows?
@@ -39,29 +50,36 @@ bool is_simple_power(const BinaryArgs& a, double& exponent) {
 }
 
 void binary(Stream, const BinaryArgs& a) {
+  const Span span = kBinarySpans.span[int(a.dtype)][int(a.op)];
+  if (span == nullptr) return;
+  int64_t grain = binary_grain(a.op);
+  if (is_flat(a.ndim, a.shape, grain) &&
+      (a.ndim == 0 || (a.stride_a[0] == 1 && a.stride_b[0] == 1 && a.stride_y[0] == 1))) {
+    const void* in[2] = {a.a, a.b};
+    return span(in, a.y, a.ndim ? a.shape[0] : 1, a.p0);
+  }
   Loop l;
-  l.span = kBinarySpans.span[int(a.dtype)][int(a.op)];
-  if (l.span == nullptr) return;
+  l.span = span;
   l.p0 = a.p0;
   l.operands = 3;
-  int64_t grain = binary_grain(a.op);
   set_shape(l, a);
   const size_t size = itemsize(a.dtype);
-  l.op[0] = operand(a.y, is_test(a.op) ? 1 : size, a.stride_y, a.ndim);
-  l.op[1] = operand(a.a, size, a.stride_a, a.ndim);
+  set_operand(l.op[0], a.y, is_test(a.op) ? 1 : size, a.stride_y, a.ndim);
+  set_operand(l.op[1], a.a, size, a.stride_a, a.ndim);
   if (is_simple_power(a, l.p0)) {
     l.span = a.dtype == DType::float32 ? power_span<float> : power_span<double>;
     l.operands = 2;
     grain = 32768;
   } else {
-    l.op[2] = operand(a.b, size, a.stride_b, a.ndim);
+    set_operand(l.op[2], a.b, size, a.stride_b, a.ndim);
   }
   run_loop(l, grain);
 }
 
-template <class U>
+template <int size>
 void where_span(const void* const* in, void* y_, int64_t n, double) {
-  const byte1* c = static_cast<const byte1*>(in[0]);
+  using U = typename raw<size>::type;
+  const uint8_t* c = static_cast<const uint8_t*>(in[0]);
   const U* a = static_cast<const U*>(in[1]);
   const U* b = static_cast<const U*>(in[2]);
   U* y = static_cast<U*>(y_);
@@ -75,14 +93,14 @@ void where_span(const void* const* in, void* y_, int64_t n, double) {
 void where(Stream, const WhereArgs& a) {
   Loop l;
   const size_t size = itemsize(a.dtype);
-  l.span = size == 1 ? where_span<byte1> : size == 4 ? where_span<byte4> : where_span<byte8>;
+  l.span = size == 1 ? where_span<1> : size == 4 ? where_span<4> : where_span<8>;
   l.p0 = 0;
   l.operands = 4;
   set_shape(l, a);
-  l.op[0] = operand(a.y, size, a.stride_y, a.ndim);
-  l.op[1] = operand(a.c, 1, a.stride_c, a.ndim);
-  l.op[2] = operand(a.a, size, a.stride_a, a.ndim);
-  l.op[3] = operand(a.b, size, a.stride_b, a.ndim);
+  set_operand(l.op[0], a.y, size, a.stride_y, a.ndim);
+  set_operand(l.op[1], a.c, 1, a.stride_c, a.ndim);
+  set_operand(l.op[2], a.a, size, a.stride_a, a.ndim);
+  set_operand(l.op[3], a.b, size, a.stride_b, a.ndim);
   run_loop(l, 32768);
 }
 
@@ -91,15 +109,15 @@ void copy(Stream, const CopyArgs& a) {
   l.p0 = 0;
   l.operands = 2;
   set_shape(l, a);
-  l.op[0] = operand(a.y, itemsize(a.to), a.stride_y, a.ndim);
+  set_operand(l.op[0], a.y, itemsize(a.to), a.stride_y, a.ndim);
   if (a.accumulate) {
     l.span = kBinarySpans.span[int(a.to)][int(BinaryOp::add)];
     l.operands = 3;
     l.op[1] = l.op[0];
-    l.op[2] = operand(a.x, itemsize(a.from), a.stride_x, a.ndim);
+    set_operand(l.op[2], a.x, itemsize(a.from), a.stride_x, a.ndim);
     return run_loop(l, 32768);
   }
-  l.op[1] = operand(a.x, itemsize(a.from), a.stride_x, a.ndim);
+  set_operand(l.op[1], a.x, itemsize(a.from), a.stride_x, a.ndim);
   if (a.from == a.to) return run_copy(l, kCopyGrain);
   l.span = kCasts.span[int(a.from)][int(a.to)];
   run_loop(l, 32768);

@@ -1,8 +1,9 @@
 // Rows by id: gather (y[o,i,:] = x[o,ids[i],:]) and its transpose, scatter_add.
 //
-// gather runs in parallel over the (o, i) pairs, 64 KiB of output a chunk: it is bound by memory, and smaller chunks
-// cost more than they bring. scatter_add adds in the order of i whatever the cut: the tasks are outer positions,
-// ranges of columns and ranges of destination rows, each of which walks all ids, so no element has two writers.
+// gather runs in parallel over the (o, i) pairs, 64 KiB of output a chunk: it is bound by memory, and smaller
+// chunks cost more than they bring. scatter_add adds in the order of i whatever the cut: the tasks are outer
+// positions, ranges of columns and ranges of destination rows, each of which walks all ids, so no element has
+// two writers.
 //
 // The first bad id is found by a second, serial look at the ids, only when a chunk has met one.
 #include "kernels/embed.h"
@@ -115,8 +116,8 @@ void gather(Stream, const GatherArgs& a) {
   }
 }
 
-// The cut of a scatter: outer x columns x rows tasks. Ranges of columns before ranges of rows, since every range of
-// rows reads all ids again; rows are cut only as far as the adding outweighs that reading.
+// The cut of a scatter: outer x columns x rows tasks. Ranges of columns before ranges of rows, since every
+// range of rows reads all ids again; rows are cut only as far as the adding outweighs that reading.
 struct ScatterCut {
   int64_t column_tasks, row_tasks;
 };

@@ -13,15 +13,11 @@
 #include "core/parallel.h"
 #include "kernels/gemm_pack.h"
 #include "kernels/gemm_tile.h"
+#include "kernels/gemv.h"
 #include "kernels/linalg.h"
 
 namespace pl::PL_ISA {
 namespace {
-
-constexpr int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
-constexpr int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
-constexpr int64_t blocks_of(int64_t n, int64_t block) { return (n + block - 1) / block; }
-constexpr int64_t round_up(int64_t n, int64_t to) { return blocks_of(n, to) * to; }
 
 inline constexpr int64_t kPanelBytes = 64 << 10;  // a packed panel of B: streams from the second-level cache
 inline constexpr int64_t kInPlaceBytes = 512
@@ -121,9 +117,10 @@ struct Product {
 
   // Rows [i0,i1), columns [j0,j1), all the panel's k in [p,p+kc).
   void cover(int64_t i0, int64_t i1, int64_t j0, int64_t j1, int64_t p, int64_t kc, const T* pa, int64_t lda,
-             const T* pb, int64_t ldb) const {
+             const T* pb, int64_t ldb, const T* next = nullptr) const {
     T* const out = c + i0 * g.ldc + j0;
-    tile_column(i1 - i0, j1 - j0, kc, pa, lda, g.trans_a, pb, ldb, out, g.ldc, g.accumulate || p > 0);
+    tile_column(i1 - i0, j1 - j0, kc, pa, lda, g.trans_a, pb, ldb, out, g.ldc, g.accumulate || p > 0, next ? next : pb,
+                next ? g.ldb : 0);
     if (p + kc == g.k && !g.accumulate)
       finish(out, g.ldc, i1 - i0, j1 - j0, g.bias ? static_cast<const T*>(g.bias) + j0 : nullptr, 1,
              g.activation);
@@ -141,8 +138,10 @@ struct Product {
         for (int64_t j = j0; j < j1; j += P) {
           const int64_t to = smaller(j + P, j1), ldb = round_up(to - j, width<T>);
           pack_panel(p, kc, j, to - j, own, ldb);
+          const bool same = to < j1;
+          const T* next = g.trans_b || (!same && p + kc >= p1) ? nullptr : same ? b_at(p, to) : b_at(p + kc, j0);
           for_groups(i0, i1, p, kc, group, [&](int64_t i, int64_t i_end, const T* pa, int64_t lda) {
-            cover(i, i_end, j, to, p, kc, pa, lda, own, ldb);
+            cover(i, i_end, j, to, p, kc, pa, lda, own, ldb, next);
           });
         }
         continue;
@@ -240,6 +239,7 @@ void gemm_float(const GemmArgs& g) {
     }
     return;
   }
+  if (gemm_thin<T>(g)) return;
   const Plan plan = plan_gemm<T>(g);
   const int64_t row_blocks = blocks_of(g.m, plan.rows), column_blocks = blocks_of(g.n, plan.columns);
   const int64_t blocks = row_blocks * column_blocks;

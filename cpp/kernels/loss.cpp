@@ -1,9 +1,10 @@
-// Rows of softmax and of the losses on logits; formulas in loss.h. Parallel over rows, kChunk elements a chunk.
+// Rows of softmax and of the losses on logits; formulas in loss.h. Parallel over rows, kChunk elements a
+// chunk.
 //
-// A row is read from memory once and stays in cache for its passes: the maximum m, the sum of e^(x - m), the result.
-// The last, partial vector is kept in a register from pass to pass, padded with -inf, whose exponential is 0: a row
-// that is no longer than a vector never goes through memory in between. NaN anywhere, +inf, or a row of -inf make the
-// whole row NaN, as exp(x - max) / sum does.
+// A row is read from memory once and stays in cache for its passes: the maximum m, the sum of e^(x - m), the
+// result. The last, partial vector is kept in a register from pass to pass, padded with -inf, whose
+// exponential is 0: a row that is no longer than a vector never goes through memory in between. NaN anywhere,
+// +inf, or a row of -inf make the whole row NaN, as exp(x - max) / sum does.
 #include "kernels/loss.h"
 
 #include "core/parallel.h"
@@ -23,7 +24,8 @@ PL_INLINE void each_row(int64_t rows, int64_t cols, const F& fn) {
   });
 }
 
-// What the first passes over a row leave: the exponentials are in e, but for those of the last, partial vector.
+// What the first passes over a row leave: the exponentials are in e, but for those of the last, partial
+// vector.
 template <class T>
 struct Row {
   int64_t whole;  // elements in whole vectors
@@ -84,7 +86,8 @@ void softmax_typed(const SoftmaxArgs& a) {
     if (!a.log) return normalize_row(exp_row(x, y, a.cols), y, a.cols);
     const Row<T> row = exp_row<T>(x, nullptr, a.cols);
     const T log_sum = log_(row.sum);
-    each_vector<T>(0, a.cols, [&](int64_t i, auto part) { part.put(y + i, (part.get(x + i) - row.max) - log_sum); });
+    each_vector<T>(0, a.cols,
+                   [&](int64_t i, auto part) { part.put(y + i, (part.get(x + i) - row.max) - log_sum); });
   });
 }
 
@@ -100,7 +103,8 @@ void softmax_backward_typed(const SoftmaxBackwardArgs& a) {
         part.put(dx + i, part.get(dy + i) - exp_(part.get(y + i)) * sum);
       });
     } else {
-      const T sum = sum_vectors<T>(a.cols, [&](int64_t i, auto part) { return part.get(dy + i) * part.get(y + i); });
+      const T sum =
+          sum_vectors<T>(a.cols, [&](int64_t i, auto part) { return part.get(dy + i) * part.get(y + i); });
       each_vector<T>(0, a.cols, [&](int64_t i, auto part) {
         part.put(dx + i, part.get(y + i) * (part.get(dy + i) - sum));
       });
@@ -117,7 +121,8 @@ PL_INLINE int64_t label_at(const void* labels, DType dtype, int64_t r) {
   }
 }
 
-// A serial second look, only when a chunk has met a bad label: the first by position for any number of threads.
+// A serial second look, only when a chunk has met a bad label: the first by position for any number of
+// threads.
 void note_first_bad(const CrossEntropyArgs& a) {
   if (!a.status || a.status->code != Status::ok) return;
   for (int64_t r = 0; r < a.rows; ++r) {
@@ -132,37 +137,63 @@ void note_first_bad(const CrossEntropyArgs& a) {
 }
 
 template <class T>
-void cross_entropy_typed(const CrossEntropyArgs& a) {
+void dense_cross_entropy(const CrossEntropyArgs& a) {
   using V = vec<T>;
-  int32_t met_bad = 0;
   each_row(a.rows, a.cols, [&](int64_t r) {
     const T* x = static_cast<const T*>(a.x) + r * a.cols;
+    const T* t = static_cast<const T*>(a.target) + r * a.cols;
     T* proba = static_cast<T*>(a.proba) + r * a.cols;
-    T* loss = static_cast<T*>(a.loss) + r;
     const Row<T> row = exp_row(x, proba, a.cols);
     normalize_row(row, proba, a.cols);
     const T log_sum = log_(row.sum);
-    if (a.target) {
-      const T* t = static_cast<const T*>(a.target) + r * a.cols;
-      *loss = sum_vectors<T>(row.whole, [&](int64_t i, auto part) {
-        return part.get(t + i) * (log_sum - (part.get(x + i) - row.max));
-      });
-      if (row.whole < a.cols) {  // x padded with m, t with 0: 0 log_sum behind the end, never 0 inf
-        const int64_t n = a.cols - row.whole;
-        const V rest = load_n(x + row.whole, n, splat<V>(row.max));
-        *loss += sum_lanes(load_n(t + row.whole, n) * (log_sum - (rest - row.max)));
-      }
-      return;
+    T loss = sum_vectors<T>(row.whole, [&](int64_t i, auto part) {
+      return part.get(t + i) * (log_sum - (part.get(x + i) - row.max));
+    });
+    if (row.whole < a.cols) {  // x padded with m, t with 0: 0 log_sum behind the end, never 0 inf
+      const int64_t n = a.cols - row.whole;
+      const V rest = load_n(x + row.whole, n, splat<V>(row.max));
+      loss += sum_lanes(load_n(t + row.whole, n) * (log_sum - (rest - row.max)));
     }
-    const int64_t label = label_at(a.label, a.label_dtype, r);
-    if (label >= 0 && label < a.cols) {
-      *loss = log_sum - (x[label] - row.max);
-    } else {
-      *loss = T(0);
-      __atomic_store_n(&met_bad, 1, __ATOMIC_RELAXED);
+    static_cast<T*>(a.loss)[r] = loss;
+  });
+}
+
+// The logarithms of kBlock rows' sums are taken together, as vectors.
+template <class T>
+void label_cross_entropy(const CrossEntropyArgs& a) {
+  constexpr int64_t kBlock = 64;
+  int32_t met_bad = 0;
+  const int64_t grain = a.cols >= kChunk ? 1 : kChunk / (a.cols < 1 ? 1 : a.cols);
+  parallel_for(a.rows, grain, [&](int64_t begin, int64_t end) {
+    T sums[kBlock], picked[kBlock];  // loss = log(sum) - picked
+    for (int64_t first = begin; first < end; first += kBlock) {
+      const int64_t count = end - first < kBlock ? end - first : kBlock;
+      for (int64_t k = 0; k < count; ++k) {
+        const int64_t r = first + k, label = label_at(a.label, a.label_dtype, r);
+        const T* x = static_cast<const T*>(a.x) + r * a.cols;
+        T* proba = static_cast<T*>(a.proba) + r * a.cols;
+        const Row<T> row = exp_row(x, proba, a.cols);
+        const bool good = label >= 0 && label < a.cols;
+        sums[k] = good ? row.sum : T(1);
+        picked[k] = good ? x[label] - row.max : T(0);
+        if (!good) __atomic_store_n(&met_bad, 1, __ATOMIC_RELAXED);
+        normalize_row(row, proba, a.cols);
+      }
+      T* loss = static_cast<T*>(a.loss) + first;
+      each_vector<T>(0, count, [&](int64_t k, auto part) {
+        part.put(loss + k, log_(part.get(sums + k)) - part.get(picked + k));
+      });
     }
   });
   if (met_bad) note_first_bad(a);
+}
+
+template <class T>
+void cross_entropy_typed(const CrossEntropyArgs& a) {
+  if (a.target)
+    dense_cross_entropy<T>(a);
+  else
+    label_cross_entropy<T>(a);
 }
 
 template <class T>

@@ -38,6 +38,14 @@ PL_INLINE float abs_(float x) { return fabsf(x); }
 PL_INLINE double abs_(double x) { return fabs(x); }
 PL_INLINE float copysign_(float x, float s) { return copysignf(x, s); }
 PL_INLINE double copysign_(double x, double s) { return copysign(x, s); }
+PL_INLINE float round_(float x) { return rintf(x); }
+PL_INLINE double round_(double x) { return rint(x); }
+PL_INLINE float floor_(float x) { return floorf(x); }
+PL_INLINE double floor_(double x) { return floor(x); }
+PL_INLINE float ceil_(float x) { return ceilf(x); }
+PL_INLINE double ceil_(double x) { return ceil(x); }
+PL_INLINE float trunc_(float x) { return truncf(x); }
+PL_INLINE double trunc_(double x) { return trunc(x); }
 PL_INLINE float exp_(float x) { return expf(x); }
 PL_INLINE double exp_(double x) { return exp(x); }
 PL_INLINE float expm1_(float x) { return expm1f(x); }
@@ -118,6 +126,31 @@ PL_INLINE V copysign_(V x, V s) {
   using F = format<lane_of<V> >;
   using B = typename F::bits;
   return (V)(((B)x & ~F::sign) | ((B)s & F::sign));
+}
+
+// x rounded to a whole number: to even at halves, down, up, towards 0. The sign of a zero is x's.
+template <class V>
+PL_INLINE V round_(V x) {
+  using T = lane_of<V>;
+  constexpr T large = T(format<T>::magic / T(1.5));  // 2^mantissa: from here on all numbers are whole
+  V size = abs_(x);
+  return select(size < large, copysign_((size + large) - large, x), x);
+}
+template <class V>
+PL_INLINE V floor_(V x) {
+  using T = lane_of<V>;
+  V whole = round_(x);
+  return copysign_(select(whole > x, whole - T(1), whole), x);
+}
+template <class V>
+PL_INLINE V ceil_(V x) {
+  using T = lane_of<V>;
+  V whole = round_(x);
+  return copysign_(select(whole < x, whole + T(1), whole), x);
+}
+template <class V>
+PL_INLINE V trunc_(V x) {
+  return copysign_(floor_(abs_(x)), x);
 }
 
 // f(x) lane by lane: for the functions that are too rare to deserve a polynomial.

@@ -1,9 +1,10 @@
 // SGD and Adam over the segments of one launch, in place; formulas in optim.h.
 //
-// The elements of all segments that are not frozen form one line of numbers, cut into chunks of kChunk; a chunk walks
-// the (short) table to the segments it covers. So many small parameters cost no more than one large one, and a small
-// model is one chunk, which runs inline. Two passes: the first only reads the gradients and answers whether all are
-// finite, the second updates; neither can be interrupted, or the weights would be half updated.
+// The elements of all segments that are not frozen form one line of numbers, cut into chunks of kChunk; a
+// chunk walks the (short) table to the segments it covers. So many small parameters cost no more than one
+// large one, and a small model is one chunk, which runs inline. Two passes: the first only reads the
+// gradients and answers whether all are finite, the second updates; neither can be interrupted, or the
+// weights would be half updated.
 #include "kernels/optim.h"
 
 #include "core/parallel.h"
@@ -66,7 +67,8 @@ bool gradients_finite(const Args& a, int64_t total) {
       [&](int64_t begin, int64_t end) {
         if (__atomic_load_n(&bad, __ATOMIC_RELAXED)) return;
         each_piece(a.segments, begin, end, [&](const Segment& s, int64_t from, int64_t to) {
-          if (!all_finite(static_cast<const T*>(s.g) + from, to - from)) __atomic_store_n(&bad, 1, __ATOMIC_RELAXED);
+          if (!all_finite(static_cast<const T*>(s.g) + from, to - from))
+            __atomic_store_n(&bad, 1, __ATOMIC_RELAXED);
         });
       },
       false);
@@ -153,7 +155,8 @@ void sgd_typed(const SgdArgs& a) {
     return;
   }
   const double rate = scalars.rate;
-  update_all(a, total, [&](const Segment& s, int64_t from, int64_t to) { sgd_piece<T>(a, rate, s, from, to); });
+  update_all(a, total,
+             [&](const Segment& s, int64_t from, int64_t to) { sgd_piece<T>(a, rate, s, from, to); });
   scalars.step += 1;
 }
 

@@ -1,9 +1,11 @@
-// Philox4x32-10 (Salmon et al. 2011) and what is drawn from it; the mapping from words to elements is in random.h.
+// Philox4x32-10 (Salmon et al. 2011) and what is drawn from it; the mapping from words to elements is in
+// random.h.
 //
-// One lane of 64 bits runs one counter, its four words in the low halves of four vectors; the high halves carry
-// rubbish that no product reads. The lanes' counters are ordered so that two zips bring the words into memory order.
-// Words are made a block at a time on the stack, then turned into values: the whole block always runs through the
-// vector formula, so that a value does not depend on n. Parallel over blocks, 64 a chunk.
+// One lane of 64 bits runs one counter, its four words in the low halves of four vectors; the high halves
+// carry rubbish that no product reads. The lanes' counters are ordered so that two zips bring the words into
+// memory order. Words are made a block at a time on the stack, then turned into values: the whole block
+// always runs through the vector formula, so that a value does not depend on n. Parallel over blocks, 64 a
+// chunk.
 #include "kernels/random.h"
 
 #include "core/parallel.h"
@@ -51,16 +53,37 @@ PL_INLINE vd uniform_(vul bits) {
   return ((high - (0x1p84 + 0x1p52)) + low) * 0x1p-53;
 }
 
-// Box-Muller. u in [0, 1) becomes 1 - u in (0, 1], so that the logarithm is finite.
-template <class V>
+template <class T>
 struct Pair {
-  V first, second;
+  vec<T> first, second;
 };
+
+// sin and cos of |r| <= pi/4; in double their Taylor series, cut below 1e-16
+PL_INLINE Pair<float> sin_cos_small(vf r) { return {sin_reduced(r), cos_reduced(r)}; }
+PL_INLINE Pair<double> sin_cos_small(vd r) {
+  const vd z = r * r;
+  const vd s = polynomial(z, {-1 / 6.0, 1 / 120.0, -1 / 5040.0, 1 / 362880.0, -1 / 39916800.0,
+                              1 / 6227020800.0, -1 / 1307674368000.0});
+  const vd c = polynomial(z, {1 / 24.0, -1 / 720.0, 1 / 40320.0, -1 / 3628800.0, 1 / 479001600.0,
+                              -1 / 87178291200.0, 1 / 20922789888000.0});
+  return {fma_(r * z, s, r), fma_(z * z, c, 1.0 - 0.5 * z)};
+}
+
+// Box-Muller. u in [0, 1) becomes 1 - u in (0, 1], so that the logarithm is finite. The angle is counted in
+// turns: quarters come off exactly, before pi rounds anything.
 template <class V>
-PL_INLINE Pair<V> box_muller(V u1, V u2) {
+PL_INLINE Pair<lane_of<V>> box_muller(V u1, V u2) {
   using T = lane_of<V>;
-  const V r = sqrt_(log_(T(1) - u1) * T(-2)), angle = u2 * T(6.28318530717958647693);
-  return {r * cos_(angle), r * sin_(angle)};
+  using F = format<T>;
+  using B = typename F::bits;
+  const V radius = sqrt_(log_(T(1) - u1) * T(-2));
+  const V turned = u2 * T(4) + F::magic;
+  const B quarter = (B)turned;
+  const auto angle = sin_cos_small((u2 * T(4) - (turned - F::magic)) * T(1.57079632679489661923));
+  const auto odd = (quarter & 1) != 0;
+  const B s = (B)select(odd, angle.second, angle.first), c = (B)select(odd, angle.first, angle.second);
+  constexpr int to_sign = sizeof(T) * 8 - 2;
+  return {radius * (V)(c ^ (((quarter + 1) & 2) << to_sign)), radius * (V)(s ^ ((quarter & 2) << to_sign))};
 }
 
 // (sqrt(2) erf^-1(x)) / t for x = erf(sqrt(2)) t, as a polynomial in v = -log(1 - x^2) - 1.2, |t| <= 1
@@ -69,11 +92,11 @@ PL_INLINE vf truncated_ratio(vf v) {
                         4.282528e-05f, -6.12446498e-06f});
 }
 PL_INLINE vd truncated_ratio(vd v) {
-  return polynomial(v, {1.588917237680705, 0.3364562303463797, 0.0038496389129200638, -0.0030799975001332843,
-                        0.00018306070643416187, 4.407604785209909e-05, -6.650598585864982e-06,
-                        -4.9094539658968779e-07, 1.7253924156917333e-07, 1.9513460993292054e-10,
-                        -3.8062655273601865e-09, 2.1782125617568127e-10, 7.2166656009049964e-11, -7.8155436958170903e-12,
-                        -1.047287948367087e-12});
+  return polynomial(
+      v, {1.588917237680705, 0.3364562303463797, 0.0038496389129200638, -0.0030799975001332843,
+          0.00018306070643416187, 4.407604785209909e-05, -6.650598585864982e-06, -4.9094539658968779e-07,
+          1.7253924156917333e-07, 1.9513460993292054e-10, -3.8062655273601865e-09, 2.1782125617568127e-10,
+          7.2166656009049964e-11, -7.8155436958170903e-12, -1.047287948367087e-12});
 }
 template <class V>
 PL_INLINE V truncated_normal_(V u) {
@@ -110,13 +133,15 @@ struct TruncatedNormal {
   }
 };
 
-// Pairs of neighbours (u1, u2) become pairs (z1, z2): two vectors are split into firsts and seconds, and back.
+// Pairs of neighbours (u1, u2) become pairs (z1, z2): two vectors are split into firsts and seconds, and
+// back.
 struct Normal {
   PL_INLINE void operator()(const uint32_t* words, float* y, const RandomArgs& a) const {
     const float mean = static_cast<float>(a.low), deviation = static_cast<float>(a.high);
     constexpr int w = width<float>;
     for (int i = 0; i < kWords; i += 2 * w) {
-      const vul p = *reinterpret_cast<const vul*>(words + i), q = *reinterpret_cast<const vul*>(words + i + w);
+      const vul p = *reinterpret_cast<const vul*>(words + i),
+                q = *reinterpret_cast<const vul*>(words + i + w);
       const vu bits_1 = (vu)((p & kLow) | (q << 32)), bits_2 = (vu)((p >> 32) | (q & ~kLow));
       const auto z = box_muller(uniform_(bits_1), uniform_(bits_2));
       const vul b1 = (vul)(z.first * deviation + mean), b2 = (vul)(z.second * deviation + mean);
@@ -191,6 +216,14 @@ void fill(Stream, const RandomArgs& a) {
   a.state->draw += 1;
 }
 
+// keep ? v : 0 as a mask of bits. The compiler makes a branch of the plain form, mispredicted half the time.
+PL_INLINE float keep_if(bool keep, float v) {
+  return __builtin_bit_cast(float, __builtin_bit_cast(uint32_t, v) & (0u - uint32_t{keep}));
+}
+PL_INLINE double keep_if(bool keep, double v) {
+  return __builtin_bit_cast(double, __builtin_bit_cast(uint64_t, v) & (uint64_t{0} - uint64_t{keep}));
+}
+
 template <class T>
 void dropout_typed(const DropoutArgs& a) {
   const uint64_t seed = a.state->seed, draw = a.state->draw;
@@ -205,7 +238,7 @@ void dropout_typed(const DropoutArgs& a) {
       T* y = static_cast<T*>(a.y) + b * kWords;
       bool* mask = a.mask + b * kWords;
       const int64_t left = a.n - b * kWords, k = left < kWords ? left : kWords;
-      for (int64_t i = 0; i < k; ++i) y[i] = words[i] >= least ? x[i] * scale : T(0);
+      for (int64_t i = 0; i < k; ++i) y[i] = keep_if(words[i] >= least, x[i] * scale);
       for (int64_t i = 0; i < k; ++i) mask[i] = words[i] >= least;
     }
   });
@@ -224,7 +257,7 @@ void dropout_backward_typed(const DropoutBackwardArgs& a) {
   const uint8_t* mask = reinterpret_cast<const uint8_t*>(a.mask);
   const T scale = static_cast<T>(a.scale);
   parallel_for(a.n, kWords * kBlocksPerChunk, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) dx[i] = mask[i] ? dy[i] * scale : T(0);
+    for (int64_t i = begin; i < end; ++i) dx[i] = keep_if(mask[i] != 0, dy[i] * scale);
   });
 }
 

@@ -1,7 +1,7 @@
 // Counter-based random numbers (Philox4x32-10; Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011).
 // Word j of draw d under seed s is a function of (s, d, j) alone: key = (s low, s high), counter = (j / 4 low, j / 4
 // high, d low, d high), lane = j % 4. Sizes never shift later draws, threads never matter, and every ISA and CUDA gives
-// the same integers and, but for fused low + span u, the same uniforms.
+// the same integers and uniforms (low + span u is rounded twice, never fused).
 //
 // From words w to elements: float32 takes word i for element i; float64 and `bits` take 64 bits, word 2i low and word
 // 2i + 1 high, so element i belongs to counter i / 2. Box-Muller makes the pair (2k, 2k + 1) of normals from the pair of

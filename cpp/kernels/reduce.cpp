@@ -1,7 +1,7 @@
 // y[o,i] = reduction over j of x[o,j,i], and running sums.
 //
 // Two loops, chosen by which of j and i is nearer in memory:
-//   by rows      one output after the other, kBlock elements of j at a time (gathered when they are not
+//   by rows      one output after the other, kBlockOf elements of j at a time (gathered when they are not
 //   contiguous) by columns   kTile outputs side by side, kRows elements of j at a time
 // Parallel over outputs; where there are few and j is long, over chunks of j, whose states lie in a small
 // array on the stack and are merged in order. The cut depends on the sizes only, so the bits do not depend on
@@ -13,7 +13,6 @@
 namespace pl::PL_ISA {
 namespace {
 
-inline constexpr int64_t kReduceBlock = 512;
 inline constexpr int64_t kReduceGrain = 32768;  // elements per chunk: 5 to 20 microseconds
 inline constexpr int64_t kFewOutputs = 16;      // below, chunks of j are the parallel axis
 inline constexpr int64_t kMaxChunks = 32;
@@ -25,14 +24,15 @@ PL_INLINE int64_t chunk_length(int64_t n, int64_t smallest, int64_t unit) {
 }
 
 template <class R, class T>
-__attribute__((noinline)) void take_row(typename R::State& s, const T* x, int64_t stride, int64_t begin, int64_t end) {
+__attribute__((noinline)) void take_row(typename R::State& s, const T* x, int64_t stride, int64_t begin,
+                                        int64_t end) {
   if (stride == 1) {
-    for (int64_t j = begin; j < end; j += kReduceBlock) R::block(s, x + j, least(kReduceBlock, end - j), j);
+    for (int64_t j = begin; j < end; j += kBlockOf<T>) R::block(s, x + j, least(kBlockOf<T>, end - j), j);
     return;
   }
-  alignas(64) T buffer[kReduceBlock];
-  for (int64_t j = begin; j < end; j += kReduceBlock) {
-    const int64_t n = least(kReduceBlock, end - j);
+  alignas(64) T buffer[kBlockOf<T>];
+  for (int64_t j = begin; j < end; j += kBlockOf<T>) {
+    const int64_t n = least(kBlockOf<T>, end - j);
     copy_elements(sizeof(T), buffer, 1, x + j * stride, stride, n);
     R::block(s, buffer, n, j);
   }
@@ -46,7 +46,7 @@ inline void reduce_by_rows(const ReduceArgs& a, const T* x, typename R::Output* 
     return x + k / a.inner * a.stride_outer + k % a.inner * a.stride_inner;
   };
   if (outputs < kFewOutputs && a.n >= 2 * kReduceGrain) {
-    const int64_t length = chunk_length(a.n, kReduceGrain, kReduceBlock);
+    const int64_t length = chunk_length(a.n, kReduceGrain, kBlockOf<T>);
     for (int64_t k = 0; k < outputs; ++k) {
       typename R::State state[kMaxChunks];
       const T* p = row(k);
@@ -75,8 +75,8 @@ inline void reduce_by_rows(const ReduceArgs& a, const T* x, typename R::Output* 
 }
 
 template <class R, class T>
-__attribute__((noinline)) void take_columns(typename R::State* s, const T* x, int64_t stride_n, int64_t stride_inner,
-                         int64_t cols, int64_t begin, int64_t end) {
+__attribute__((noinline)) void take_columns(typename R::State* s, const T* x, int64_t stride_n,
+                                            int64_t stride_inner, int64_t cols, int64_t begin, int64_t end) {
   if (stride_inner == 1) {
     for (int64_t j = begin; j < end; j += kRows)
       R::rows(s, x + j * stride_n, stride_n, least(kRows, end - j), cols, j);

@@ -1,11 +1,11 @@
 // What is reduced, as small structs that reduce.cpp's loops are written over. A reducer for elements T has
 //   Output, State          a State is the reduction of some elements, kept wider than T where that matters
 //   start(s)               of no elements
-//   block(s, x, n, at)     takes n <= kBlock contiguous elements in, of which the first has index `at`
+//   block(s, x, n, at)     takes n <= kBlockOf<T> contiguous elements in, of which the first has index `at`
 //   rows(s, x, stride, rows, cols, at)   the same for s[c] and x[r * stride + c], rows <= kRows, cols <=
 //   kTile merge(a, b)            takes in b, whose elements come after a's finish(s, n)           the result
 //   over n elements
-// Inside a block sums run in vectors of T, at most kBlock / (4 width) = 8 to 32 additions deep; blocks are
+// Inside a block sums run in vectors of T, at most 16 additions deep; blocks are
 // added in double for float, with a compensation (Knuth's two-sum) for double: errors stay below NumPy's
 // pairwise sums.
 #pragma once
@@ -14,7 +14,15 @@
 namespace pl::PL_ISA {
 namespace {
 
-inline constexpr int64_t kRows = 32;   // rows of a column block: as deep as the deepest lane of a row block
+// Elements of a row block: four vector accumulators, 16 additions deep.
+template <class T>
+inline constexpr int64_t kBlockOf = 512;
+template <>
+inline constexpr int64_t kBlockOf<float> = 64 * width<float>;
+template <>
+inline constexpr int64_t kBlockOf<double> = 64 * width<double>;
+
+inline constexpr int64_t kRows = 32;   // rows of a column block: two accumulators, 16 additions deep
 inline constexpr int64_t kTile = 128;  // columns: whole cache lines, accumulators well inside L1
 
 // The lanes of v combined as a tree.
@@ -140,7 +148,9 @@ struct IntegerSum : Simple<T, IntegerSum<T>> {
       for (int64_t i = 0; i < n; ++i) sum += uint8_t(x[i]);
       s += sum;
     } else {
-      for (int64_t i = 0; i < n; ++i) s += State(x[i]);
+      State sum = 0;
+      for (int64_t i = 0; i < n; ++i) sum += State(x[i]);
+      s += sum;
     }
   }
   static Output finish(State s, int64_t) { return Output(s); }
@@ -241,6 +251,21 @@ struct Extremum {
   static T finish(const State& s, int64_t) { return s.best; }
 };
 
+// Where `value` (or NaN) first stands in x; it is there.
+template <class T>
+PL_INLINE int64_t first_of(const T* x, int64_t n, T value) {
+  int64_t i = 0;
+  if constexpr (is_real<T>) {
+    if (value == value) {
+      while (i + width<T> <= n && !any_(load<T>(x + i) == value)) i += width<T>;
+    } else {
+      while (i + width<T> <= n && !any_(load<T>(x + i) != load<T>(x + i))) i += width<T>;
+    }
+  }
+  while (x[i] != value && (value == value || x[i] == x[i])) ++i;
+  return i;
+}
+
 // The index of the first NaN, else of the first extremum.
 template <class T, bool largest>
 struct ArgExtremum {
@@ -256,9 +281,7 @@ struct ArgExtremum {
   static PL_INLINE void block(State& s, const T* x, int64_t n, int64_t at) {
     const T best = extremum_block<largest>(x, n);
     if (!better(best, s)) return;
-    int64_t i = 0;
-    while (x[i] != best && (best == best || x[i] == x[i])) ++i;
-    s = {best, at + i};
+    s = {best, at + first_of(x, n, best)};
   }
   static PL_INLINE void rows(State* s, const T* x, int64_t stride, int64_t rows, int64_t cols, int64_t at) {
     for (int64_t r = 0; r < rows; ++r)

@@ -1,5 +1,6 @@
-// The pointwise part of an LSTM step; formulas in rnn.h. Parallel over the rows of the batch, vectors over the units;
-// an element's loads come before its stores, so gates may be z itself, and the outputs the inputs of the same shape.
+// The pointwise part of an LSTM step; formulas in rnn.h. Parallel over the rows of the batch, vectors over
+// the units; an element's loads come before its stores, so gates may be z itself, and the outputs the inputs
+// of the same shape.
 #include "kernels/rnn.h"
 
 #include "core/parallel.h"
@@ -13,19 +14,27 @@ constexpr int64_t kChunk = 1 << 12;  // units a chunk, about 10 us
 
 template <Activation A, class V>
 PL_INLINE V activate(V x) {
-  if constexpr (A == Activation::relu) return relu_(x);
-  else if constexpr (A == Activation::sigmoid) return sigmoid_(x);
-  else if constexpr (A == Activation::tanh) return tanh_(x);
-  else return x;
+  if constexpr (A == Activation::relu)
+    return relu_(x);
+  else if constexpr (A == Activation::sigmoid)
+    return sigmoid_(x);
+  else if constexpr (A == Activation::tanh)
+    return tanh_(x);
+  else
+    return x;
 }
 // g times the slope, from the output y
 template <Activation A, class V>
 PL_INLINE V slope(V g, V y) {
   using T = lane_of<V>;
-  if constexpr (A == Activation::relu) return select(y > 0, g, V{});
-  else if constexpr (A == Activation::sigmoid) return g * y * (T(1) - y);
-  else if constexpr (A == Activation::tanh) return g * (T(1) - y * y);
-  else return g;
+  if constexpr (A == Activation::relu)
+    return select(y > 0, g, V{});
+  else if constexpr (A == Activation::sigmoid)
+    return g * y * (T(1) - y);
+  else if constexpr (A == Activation::tanh)
+    return g * (T(1) - y * y);
+  else
+    return g;
 }
 
 // step(row, unit, part) over the vectors of each row's units.
@@ -67,7 +76,8 @@ void backward(const LstmCellBackwardArgs& a) {
     const T* gates = static_cast<const T*>(a.gates) + b * 4 * h + j;
     T* dz = static_cast<T*>(a.dz) + b * 4 * h + j;
     const int64_t at = b * h + j;
-    const V i = part.get(gates), f = part.get(gates + h), g = part.get(gates + 2 * h), o = part.get(gates + 3 * h);
+    const V i = part.get(gates), f = part.get(gates + h), g = part.get(gates + 2 * h),
+            o = part.get(gates + 3 * h);
     const V c = part.get(static_cast<const T*>(a.c) + at);
     const V y = activate<A>(part.get(static_cast<const T*>(a.c_out) + at));
     const V dh = a.dh_out ? part.get(static_cast<const T*>(a.dh_out) + at) : V{};

@@ -323,6 +323,11 @@ PL_INLINE vd scale2_(vd p, vd n) {
 
 // The first n <= width elements; the other lanes are `fill` and are not written. Array ends go through the same vector
 // formula as the rest, so that a value never depends on its place in the array.
+#if PL_VEC == 32
+// All ones in the first n lanes.
+PL_INLINE vi first_lanes_4(int64_t n) { return vi{0, 1, 2, 3, 4, 5, 6, 7} < (int32_t)n; }
+PL_INLINE vl first_lanes_8(int64_t n) { return vl{0, 1, 2, 3} < n; }
+#endif
 template <class T>
 PL_INLINE vec<T> load_n(const T* p, int64_t n, vec<T> fill = vec<T>{}) {
 #if PL_VEC == 64
@@ -330,10 +335,10 @@ PL_INLINE vec<T> load_n(const T* p, int64_t n, vec<T> fill = vec<T>{}) {
   else return (vec<T>)_mm512_mask_loadu_pd((__m512d)fill, (__mmask8)((1u << n) - 1), p);
 #elif PL_VEC == 32
   if constexpr (sizeof(T) == 4) {
-    const vi m = vi{0, 1, 2, 3, 4, 5, 6, 7} < (int32_t)n;
+    const vi m = first_lanes_4(n);
     return select(m, (vf)_mm256_maskload_ps(p, (__m256i)m), fill);
   } else {
-    const vl m = vl{0, 1, 2, 3} < n;
+    const vl m = first_lanes_8(n);
     return select(m, (vd)_mm256_maskload_pd(p, (__m256i)m), fill);
   }
 #else
@@ -348,9 +353,8 @@ PL_INLINE void store_n(T* p, vec<T> v, int64_t n) {
   if constexpr (sizeof(T) == 4) _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)v);
   else _mm512_mask_storeu_pd(p, (__mmask8)((1u << n) - 1), (__m512d)v);
 #elif PL_VEC == 32
-  if constexpr (sizeof(T) == 4)
-    _mm256_maskstore_ps(p, (__m256i)(vi{0, 1, 2, 3, 4, 5, 6, 7} < (int32_t)n), (__m256)v);
-  else _mm256_maskstore_pd(p, (__m256i)(vl{0, 1, 2, 3} < n), (__m256d)v);
+  if constexpr (sizeof(T) == 4) _mm256_maskstore_ps(p, (__m256i)first_lanes_4(n), (__m256)v);
+  else _mm256_maskstore_pd(p, (__m256i)first_lanes_8(n), (__m256d)v);
 #else
   for (int i = 0; i < width<T>; ++i)
     if (i < n) p[i] = v[i];

@@ -15,7 +15,7 @@
 #pragma once
 #include "core/parallel.h"
 #include "kernels/elementwise.h"
-#include "kernels/simd.h"
+#include "kernels/move.h"
 
 namespace pl::PL_ISA {
 namespace {
@@ -23,6 +23,7 @@ namespace {
 inline constexpr int kMaxOperands = 4;  // the output and up to three inputs
 inline constexpr int64_t kBlock = 256;
 inline constexpr int64_t kShortRow = 32;
+inline constexpr int64_t kSide = 16;
 
 // y[i] = f(in[0][i], in[1][i], ...) for i < n, all contiguous. y may be one of the inputs.
 using Span = void (*)(const void* const* in, void* y, int64_t n, double p0);
@@ -43,46 +44,24 @@ struct Loop {
   Operand op[kMaxOperands];
 };
 
-PL_INLINE int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-PL_INLINE int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
-
-PL_INLINE Operand operand(const void* p, size_t size, const int64_t* stride, int ndim) {
-  Operand o{static_cast<char*>(const_cast<void*>(p)), static_cast<int32_t>(size), {}};
+PL_INLINE void set_operand(Operand& o, const void* p, size_t size, const int64_t* stride, int ndim) {
+  o.p = static_cast<char*>(const_cast<void*>(p));
+  o.size = static_cast<int32_t>(size);
   for (int d = 0; d < ndim; ++d) o.stride[d] = stride[d];
-  return o;
 }
 
-// Elements moved by size alone, whatever their type.
-typedef uint8_t byte1 __attribute__((may_alias));
-typedef uint32_t byte4 __attribute__((may_alias));
-typedef uint64_t byte8 __attribute__((may_alias));
-
-// to[i * to_stride] = from[i * from_stride], strides in elements
-template <class U>
-inline void copy_elements(void* to, int64_t to_stride, const void* from, int64_t from_stride, int64_t n) {
-  U* y = static_cast<U*>(to);
-  const U* x = static_cast<const U*>(from);
-  if (to_stride == 1 && from_stride == 1) {
-    if (n * sizeof(U) >= 64) {
-      if (y != x) __builtin_memmove(y, x, n * sizeof(U));
-    } else {
-      for (int64_t i = 0; i < n; ++i) y[i] = x[i];
+// Moves dimension d to the place before the last; the others keep their order.
+inline void bring_before_last(Loop& l, int d) {
+  for (; d + 2 < l.ndim; ++d) {
+    const int64_t n = l.shape[d];
+    l.shape[d] = l.shape[d + 1];
+    l.shape[d + 1] = n;
+    for (int k = 0; k < l.operands; ++k) {
+      int64_t* s = l.op[k].stride;
+      const int64_t t = s[d];
+      s[d] = s[d + 1];
+      s[d + 1] = t;
     }
-  } else if (from_stride == 0) {
-    const U v = *x;
-    for (int64_t i = 0; i < n; ++i) y[i * to_stride] = v;
-  } else if (to_stride == 1) {
-    for (int64_t i = 0; i < n; ++i) y[i] = x[i * from_stride];
-  } else {
-    for (int64_t i = 0; i < n; ++i) y[i * to_stride] = x[i * from_stride];
-  }
-}
-inline void copy_elements(int size, void* to, int64_t to_stride, const void* from, int64_t from_stride,
-                          int64_t n) {
-  switch (size) {
-    case 1: return copy_elements<byte1>(to, to_stride, from, from_stride, n);
-    case 4: return copy_elements<byte4>(to, to_stride, from, from_stride, n);
-    default: return copy_elements<byte8>(to, to_stride, from, from_stride, n);
   }
 }
 
@@ -144,44 +123,47 @@ inline void run_row(const Loop& l, char* const* p, int64_t begin, int64_t end) {
   }
 }
 
-// Rows [begin, end) of the last two dimensions, gathered: for short rows. end - begin <= kBlock / row.
-inline void run_tile(const Loop& l, char* const* p, int64_t begin, int64_t end) {
+// A tile of the last two dimensions, at most kBlock elements, gathered.
+inline void run_tile(const Loop& l, char* const* p, int64_t r0, int64_t r1, int64_t c0, int64_t c1) {
   const int last = l.ndim - 1;
-  const int64_t row = l.shape[last], rows = end - begin;
+  const int64_t rows = r1 - r0, cols = c1 - c0;
   alignas(64) char buffer[kMaxOperands][kBlock * 8];
   const void* in[kMaxOperands] = {};
-  void* out = nullptr;
-  for (int k = l.operands - 1; k >= 0; --k) {
+  for (int k = 1; k < l.operands; ++k) {
     const Operand& o = l.op[k];
-    const int64_t s = o.stride[last], t = o.stride[last - 1], bytes = o.size;
-    char* at = p[k] + begin * t * bytes;
-    const bool direct = s == 1 && t == row;
-    if (k == 0) {
-      out = direct ? at : buffer[0];
-      continue;
-    }
+    const int64_t s = o.stride[last], t = o.stride[last - 1];
+    const char* at = p[k] + (r0 * t + c0 * s) * o.size;
+    const bool direct = s == 1 && (t == cols || rows == 1);
     in[k - 1] = direct ? at : buffer[k];
-    if (direct) continue;
-    if (t == 1 && s == 0 && bytes == 4) {  // a column beside a matrix
-      byte4* y = reinterpret_cast<byte4*>(buffer[k]);
-      const byte4* x = reinterpret_cast<const byte4*>(at);
-      for (int64_t r = 0; r < rows; ++r)
-        for (int64_t i = 0; i < row; ++i) *y++ = x[r];
-    } else {
-      for (int64_t r = 0; r < rows; ++r)
-        copy_elements(o.size, buffer[k] + r * row * bytes, 1, at + r * t * bytes, s, row);
-    }
+    if (!direct) copy_tile(o.size, buffer[k], cols, 1, at, t, s, rows, cols);
   }
-  l.span(in, out, rows * row, l.p0);
-  if (out != buffer[0]) return;
   const Operand& o = l.op[0];
-  for (int64_t r = 0; r < rows; ++r)
-    copy_elements(o.size, p[0] + (begin + r) * o.stride[last - 1] * o.size, o.stride[last],
-                  buffer[0] + r * row * o.size, 1, row);
+  const int64_t s = o.stride[last], t = o.stride[last - 1];
+  char* to = p[0] + (r0 * t + c0 * s) * o.size;
+  const bool direct = s == 1 && (t == cols || rows == 1);
+  l.span(in, direct ? to : buffer[0], rows * cols, l.p0);
+  if (!direct) copy_tile(o.size, to, t, s, buffer[0], cols, 1, rows, cols);
 }
 
-// Work is cut into items: pieces of rows where rows are long, else rows, else tiles of short rows.
-inline void run_loop(const Loop& l, int64_t grain) {
+// Does an operand run along another dimension than the last? Row by row it would touch a cache line per
+// element.
+inline bool is_crossed(const Loop& l, int& dimension) {
+  const int last = l.ndim - 1;
+  if (l.shape[last] < 8) return false;
+  for (int k = 0; k < l.operands; ++k) {
+    const int64_t s = l.op[k].stride[last];
+    if (-8 < s && s < 8) continue;
+    for (int d = 0; d < last; ++d)
+      if (l.op[k].stride[d] == 1 && l.shape[d] >= 8) {
+        dimension = d;
+        return true;
+      }
+  }
+  return false;
+}
+
+// Work is cut into items: pieces of long rows, rows, or strips of tiles.
+inline void run_loop(Loop& l, int64_t grain) {
   int64_t outer = 1;
   for (int d = 0; d + 1 < l.ndim; ++d) outer *= l.shape[d];
   const int last = l.ndim - 1;
@@ -201,17 +183,20 @@ inline void run_loop(const Loop& l, int64_t grain) {
         false);
     return;
   }
-  if (row < kShortRow && l.ndim >= 2 && l.shape[last - 1] > 1) {
-    const int64_t rows = l.shape[last - 1], step = kBlock / row, tiles = (rows + step - 1) / step;
-    const int64_t per_chunk = most(1, grain / (least(step, rows) * row));
+  int cross = last - 1;
+  if (l.ndim >= 2 && ((row < kShortRow && l.shape[last - 1] > 1) || is_crossed(l, cross))) {
+    bring_before_last(l, cross);
+    const int64_t rows = l.shape[last - 1], cols = least(row, row < kShortRow ? kShortRow : kSide);
+    const int64_t step = kBlock / cols, strips = (rows + step - 1) / step;
     parallel_for(
-        outer / rows * tiles, per_chunk,
+        outer / rows * strips, most(1, grain / (least(step, rows) * row)),
         [&](int64_t begin, int64_t end) {
-          Walker at(l, last - 1, begin / tiles);
-          int64_t tile = begin % tiles;
+          Walker at(l, last - 1, begin / strips);
+          int64_t strip = begin % strips;
           for (int64_t i = begin; i < end; ++i) {
-            run_tile(l, at.p, tile * step, least(rows, (tile + 1) * step));
-            if (++tile == tiles) tile = 0, at.next();
+            const int64_t r0 = strip * step, r1 = least(rows, r0 + step);
+            for (int64_t c = 0; c < row; c += cols) run_tile(l, at.p, r0, r1, c, least(row, c + cols));
+            if (++strip == strips) strip = 0, at.next();
           }
         },
         false);

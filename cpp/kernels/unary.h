@@ -15,7 +15,7 @@ inline double digamma(double x) {
   if (x == 0) return __builtin_copysign(__builtin_inf(), -x);
   double reflected = 0;
   if (x < 0) {
-    const double whole = __builtin_floor(x);
+    const double whole = __builtin_rint(x);
     if (x == whole) return __builtin_nan("");
     constexpr double pi = 3.14159265358979323846;
     reflected = -pi / __builtin_tan(pi * (x - whole));
@@ -102,6 +102,14 @@ PL_INLINE V real_formula(V x, double p0) {
     return hard_sigmoid_(x);
   else if constexpr (op == U::softsign)
     return softsign_(x);
+  else if constexpr (op == U::floor)
+    return floor_(x);
+  else if constexpr (op == U::ceil)
+    return ceil_(x);
+  else if constexpr (op == U::round)
+    return round_(x);
+  else if constexpr (op == U::trunc)
+    return trunc_(x);
   else if constexpr (op == U::erf)
     return erf_(x);
   else if constexpr (op == U::erfc)
@@ -128,25 +136,6 @@ PL_INLINE T real_library(T x) {
     return log_gamma(x);
   else if constexpr (op == U::digamma)
     return T(digamma(x));
-  else if constexpr (sizeof(T) == 4) {
-    if constexpr (op == U::floor)
-      return __builtin_floorf(x);
-    else if constexpr (op == U::ceil)
-      return __builtin_ceilf(x);
-    else if constexpr (op == U::round)
-      return __builtin_rintf(x);
-    else if constexpr (op == U::trunc)
-      return __builtin_truncf(x);
-  } else {
-    if constexpr (op == U::floor)
-      return __builtin_floor(x);
-    else if constexpr (op == U::ceil)
-      return __builtin_ceil(x);
-    else if constexpr (op == U::round)
-      return __builtin_rint(x);
-    else if constexpr (op == U::trunc)
-      return __builtin_trunc(x);
-  }
 }
 
 // Functions of an integer or a boolean that keep its type. Booleans are unchanged by all of them.
@@ -213,7 +202,7 @@ void unary_span(const void* const* in, void* y, int64_t n, double p0) {
     map_elements<T, uint8_t>(in[0], y, n, [](T x) { return test<op>(x); });
   } else if constexpr (!is_real<T>) {
     map_elements<T, T>(in[0], y, n, [](T x) { return integer_function<op>(x); });
-  } else if constexpr (calls_library(op) || is_rounding(op)) {
+  } else if constexpr (calls_library(op)) {
     map_elements<T, T>(in[0], y, n, [](T x) { return real_library<op>(x); });
   } else {
     map_vectors<T>(in[0], y, n, [p0](vec<T> x) { return real_formula<op>(x, p0); });

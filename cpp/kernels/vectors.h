@@ -26,8 +26,8 @@ PL_INLINE void each_vector(int64_t from, int64_t to, const Step& step) {
   if (i < to) step(i, Part<T>{to - i});
 }
 
-// The sum of term(i, part) over n elements, in blocks of 64 vectors: a sum of sums loses fewer digits than one chain.
-// The lanes behind the end must come out of term as zeros.
+// The sum of term(i, part) over n elements, in blocks of 64 vectors: a sum of sums loses fewer digits than
+// one chain. The lanes behind the end must come out of term as zeros.
 template <class T, class Term>
 PL_INLINE T sum_vectors(int64_t n, const Term& term) {
   vec<T> total{};

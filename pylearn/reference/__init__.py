@@ -1,0 +1,45 @@
+# ruff: noqa: F403
+"""What every op computes, in a few lines of NumPy each.
+
+``pylearn.reference.<op>`` has the signature of ``pylearn.ops.<op>`` and works in float64 whatever the floats
+it is given, so it is both the definition of the op and the oracle of its tests. Integers keep NumPy's integer
+arithmetic.
+"""
+
+from .activations import *
+from .activations import __all__ as _activations
+from .binary import *
+from .binary import __all__ as _binary
+from .conv import conv2d, conv2d_backward, same_padding
+from .elementwise import *
+from .elementwise import __all__ as _elementwise
+from .linalg import *
+from .linalg import __all__ as _linalg
+from .nn import *
+from .nn import __all__ as _nn
+from .random import dropout, philox, uniform
+from .reduce import *
+from .reduce import __all__ as _reduce
+from .shape import *
+from .shape import __all__ as _shape
+from .update import adam_update, assign, assign_add, sgd_update
+
+__all__ = [
+    *_elementwise,
+    *_activations,
+    *_binary,
+    *_reduce,
+    *_linalg,
+    *_shape,
+    *_nn,
+    "conv2d",
+    "conv2d_backward",
+    "same_padding",
+    "dropout",
+    "philox",
+    "uniform",
+    "sgd_update",
+    "adam_update",
+    "assign",
+    "assign_add",
+]

@@ -1,0 +1,185 @@
+"""Records of the matrix products."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pylearn import reference as ref
+
+from .record import ALL, FLOATS, Op, Rng, Sample, array, away_from, bad, bad_array, bad_out
+
+PRODUCTS: tuple[tuple[tuple[int, ...], tuple[int, ...]], ...] = (
+    ((3, 4), (4, 5)),
+    ((1, 4), (4, 1)),
+    ((4,), (4,)),
+    ((4,), (4, 5)),
+    ((3, 4), (4,)),
+    ((2, 3, 4), (2, 4, 5)),
+    ((2, 3, 4), (4, 5)),
+    ((3, 4), (2, 4, 5)),
+    ((2, 1, 3, 4), (3, 4, 2)),
+    ((2, 3, 4), (4,)),
+    ((4,), (2, 4, 3)),
+    ((0, 4), (4, 5)),
+    ((3, 0), (0, 5)),
+    ((3, 4), (4, 0)),
+    ((0, 3, 4), (0, 4, 2)),
+)
+
+
+def _pair(rng: Rng, a: tuple[int, ...], b: tuple[int, ...], dtype: str) -> tuple[np.ndarray, np.ndarray]:
+    return array(rng, a, dtype, -1, 1), array(rng, b, dtype, -1, 1)
+
+
+def _transposed(rng: Rng, m: int, k: int, n: int, dtype: str) -> list[Sample]:
+    """All four layouts of the two matrices."""
+    a, b = _pair(rng, (m, k), (k, n), dtype)
+    return [Sample((x, y)) for x in (a, np.asfortranarray(a)) for y in (b, np.asfortranarray(b))]
+
+
+def _matmul_more(rng: Rng, dtype: str) -> list[Sample]:
+    sizes = [1, 2, 3, 5, 7, 8, 9, 15, 17, 31, 33, 64, 65, 67]
+    calls = [Sample(_pair(rng, (m, m), (m, m), dtype)) for m in sizes]
+    calls += [Sample(_pair(rng, (m, 37), (37, n), dtype)) for m in sizes for n in (1, 3, 16, 17, 67)]
+    calls += [Sample(_pair(rng, (5, k), (k, 19), dtype)) for k in (*sizes, 255, 256, 257, 600)]
+    for m, k, n in ((33, 65, 31), (130, 70, 50), (1, 300, 40), (200, 1, 33), (3, 500, 1)):
+        calls += _transposed(rng, m, k, n, dtype)
+    if dtype in FLOATS:
+        a, b = _pair(rng, (5, 6), (6, 7), dtype)
+        a[1, 2], b[3, 4], a[2, 0] = np.nan, np.inf, -np.inf
+        calls.append(Sample((a, b)))
+    return calls
+
+
+def _matmul_errors(rng: Rng) -> list:
+    a, b = _pair(rng, (3, 4), (4, 5), "float32")
+    return [
+        *bad_array((a, b), 0, "x1"),
+        *bad_array((a, b), 1, "x2"),
+        *bad_out((a, b), np.zeros((3, 5), np.float32)),
+        bad(ValueError, ("x1", "x2"), a, a),
+        bad(ValueError, ("x1", "x2"), a[0], a),
+        bad(ValueError, "x1", np.float32(1), b),
+        bad(ValueError, "x2", a, np.float32(1)),
+        bad(ValueError, ("x1", "x2", "broadcast"), np.ones((2, 3, 4)), np.ones((3, 4, 5))),
+    ]
+
+
+def _backward_samples(rng: Rng, dtype: str) -> list[Sample]:
+    calls = []
+    for a, b in (
+        ((3, 4), (4, 5)),
+        ((2, 3, 4), (2, 4, 5)),
+        ((2, 3, 4), (4, 5)),
+        ((1, 3, 4), (2, 4, 5)),
+        ((0, 4), (4, 5)),
+    ):
+        x1, x2 = _pair(rng, a, b, dtype)
+        calls.append(Sample((array(rng, (x1 @ x2).shape, dtype, -1, 1), x1, x2)))
+    return calls
+
+
+def _backward_errors(rng: Rng) -> list:
+    a, b = _pair(rng, (3, 4), (4, 5), "float32")
+    dy = array(rng, (3, 5), "float32")
+    return [
+        *bad_array((dy, a, b), 0, "dy"),
+        *bad_array((dy, a, b), 1, "x1"),
+        *bad_array((dy, a, b), 2, "x2"),
+        bad(ValueError, "dy", dy.T, a, b),
+        bad(ValueError, ("x1", "x2"), dy, a, a),
+        bad(ValueError, "x1", dy, a[0], b),
+        bad(TypeError, "dy", dy.astype(np.float64), a, b),
+        bad(TypeError, "x2", dy, a, b.astype(np.float64)),
+    ]
+
+
+def _linear_samples(rng: Rng, dtype: str) -> list[Sample]:
+    calls = []
+    for shape in ((6, 4), (4,), (2, 3, 4), (0, 4)):
+        for activation in (None, "relu", "sigmoid", "tanh"):
+            x, (w, b) = away_from(array(rng, shape, dtype, -1, 1), 0), _pair(rng, (4, 5), (5,), dtype)
+            calls.append(Sample((x, w, b), {"activation": activation}, smooth=activation != "relu"))
+    x, w = _pair(rng, (6, 4), (4, 5), dtype)
+    return [*calls, Sample((x, w)), Sample((x, w), {"activation": "tanh"}), Sample((x[:, :0], w[:0], w[0]))]
+
+
+def _linear_errors(rng: Rng) -> list:
+    x, w = _pair(rng, (3, 4), (4, 5), "float32")
+    b = array(rng, (5,), "float32")
+    return [
+        *bad_array((x, w, b), 0, "x"),
+        *bad_array((x, w, b), 1, "w"),
+        *bad_array((x, w, b), 2, "b", optional=True),
+        bad(ValueError, ("x", "w"), x[:, :3], w, b),
+        bad(ValueError, "w", x, w[0], b),
+        bad(ValueError, "b", x, w, b[:4]),
+        bad(ValueError, "b", x, w, b[None]),
+        bad(ValueError, "x", np.float32(1), w, b),
+        bad(ValueError, "activation", x, w, b, "softmax"),
+        bad(ValueError, "activation", x, w, b, "nonsense"),
+        bad(TypeError, "activation", x, w, b, 3),
+        bad(ValueError, "out", x, w, b, out=np.zeros((3, 4), np.float32)),
+    ]
+
+
+def _torch_linear(t, x, w, b=None, activation=None):
+    y = x @ w if b is None else x @ w + b
+    return y if activation is None else getattr(t, activation)(y)
+
+
+OPS = [
+    Op(
+        "matmul",
+        ("x1", "x2"),
+        ("x1", "x2"),
+        lambda rng, dtype: [Sample(_pair(rng, a, b, dtype)) for a, b in PRODUCTS],
+        _matmul_errors,
+        ref.matmul,
+        dtypes=ALL,
+        more=_matmul_more,
+        big=lambda rng, dtype: [
+            Sample(_pair(rng, (310, 290), (290, 301), dtype)),
+            Sample(_pair(rng, (2000, 3), (3, 400), dtype)),
+            Sample(_pair(rng, (1, 2000), (2000, 600), dtype)),
+        ],
+        grad=(0, 1),
+        tolerance="sum",
+        same_bits=False,
+        torch=lambda t, a, b: a @ b,
+        phrases=("broadcast",),
+    ),
+    Op(
+        "matmul_backward",
+        ("dy", "x1", "x2"),
+        ("dy", "x1", "x2"),
+        _backward_samples,
+        _backward_errors,
+        ref.matmul_backward,
+        big=lambda rng, dtype: [
+            Sample(
+                (array(rng, (300, 310), dtype), array(rng, (300, 290), dtype), array(rng, (290, 310), dtype))
+            )
+        ],
+        grad=(0, 1, 2),
+        tolerance="sum",
+        same_bits=False,
+        out=False,
+        phrases=("broadcast",),
+    ),
+    Op(
+        "linear",
+        ("x", "w", "b", "activation"),
+        ("x", "w", "b"),
+        _linear_samples,
+        _linear_errors,
+        ref.linear,
+        big=lambda rng, dtype: [
+            Sample((*_pair(rng, (700, 290), (290, 301), dtype), array(rng, (301,), dtype), "tanh"))
+        ],
+        grad=(0, 1, 2),
+        tolerance="network",
+        same_bits=False,
+        torch=_torch_linear,
+    ),
+]
