@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -46,8 +45,8 @@ class _Monitor(Callback):
         value = (logs or {}).get(self.monitor)
         if value is None and not self._warned:
             self._warned = True
-            warnings.warn(f"{type(self).__name__} watches {self.monitor!r}, which is not among "
-                          f"{', '.join(logs or {}) or 'the logs'}", stacklevel=5)  # fmt: skip
+            registry.warn(f"{type(self).__name__} watches {self.monitor!r}, which is not among "
+                          f"{', '.join(logs or {}) or 'the logs'}")  # fmt: skip
         return None if value is None else float(value)
 
     def _better(self, value: float, than: float, delta: float = 0.0) -> bool:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import time
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +68,7 @@ def _start() -> tuple[Any, Any, bool]:
         os.makedirs(folder, exist_ok=True)
         return wandb, wandb.init(mode="offline", dir=folder, project="pylearn"), True
     except Exception as error:
-        warnings.warn(f"wandb could not start offline ({error}); the run is recorded in {FOLDER}/", stacklevel=3)
+        registry.warn(f"wandb could not start offline ({error}); the run is recorded in {FOLDER}/")
         return None, LocalRun(), True
 
 
@@ -122,7 +121,7 @@ class WandbCallback(Callback):
         self._ours = False
         self._examples: tuple[np.ndarray, np.ndarray | None] | None = None
         if log_gradients:
-            warnings.warn("WandbCallback: gradients are not kept between steps; log_gradients is left out", stacklevel=2)
+            registry.warn("WandbCallback: gradients are not kept between steps; log_gradients is left out")
         if log_batch_frequency is None:
             self.on_train_batch_end = super().on_train_batch_end  # type: ignore[method-assign]  # not wanted per batch
 

@@ -115,7 +115,7 @@ class Layer:
         weight.name = f"{self.name}/{name}"
         self._weight_names[id(weight)] = name
         if trainable:
-            _core.watch(weight)
+            _core.watch_parameter(weight)
             self._own_trainable.append(weight)
         else:
             self._own_frozen.append(weight)

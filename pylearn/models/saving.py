@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import warnings
 import zlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -135,7 +134,7 @@ def _unpack(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, np.
     if header.get("format", 0) > FORMAT:
         raise ValueError(f"{name} has format {header['format']}, written by a later version; this one reads up to {FORMAT}")
     for key in sorted(set(header) - _KNOWN):
-        warnings.warn(f"{name}: unknown key {key!r} in the header is left out", stacklevel=4)
+        registry.warn(f"{name}: unknown key {key!r} in the header is left out")
     return header, arrays
 
 

@@ -5,7 +5,6 @@ Every error is in the caller's terms: "x", "y", the name of an input, the shapes
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -50,7 +49,7 @@ class Arrays:
 
 
 def is_array(value: Any) -> bool:
-    return hasattr(value, "shape") and hasattr(value, "dtype") or is_frame(value) or is_sparse(value)
+    return (hasattr(value, "shape") and hasattr(value, "dtype")) or is_frame(value) or is_sparse(value)
 
 
 def is_frame(value: Any) -> bool:
@@ -123,7 +122,7 @@ def spread(value: Any, places: Sequence[Place], what: str) -> list[Any]:
             hint = registry.suggest(missing[0], extra)
             raise ValueError(f"{what} lacks {missing[0]!r}; the model has {', '.join(map(repr, names))}{hint}")
         if extra:
-            warnings.warn(f"{what}: {', '.join(map(repr, extra))} is not used by the model", stacklevel=4)
+            registry.warn(f"{what}: {', '.join(map(repr, extra))} is not used by the model")
         return [value[name] for name in names]
     if isinstance(value, (list, tuple)):
         if len(places) > 1:
@@ -271,10 +270,9 @@ def split(arrays: Arrays, fraction: float, stratify: bool) -> tuple[Arrays, Arra
         raise ValueError(f"validation_split={fraction} of {rows} rows leaves nothing to {'train on' if at == 0 else 'validate on'}")
     if not stratify:
         if arrays.y and is_sorted(arrays.y[0]):
-            warnings.warn(
+            registry.warn(
                 "validation_split takes the last rows, and y is sorted: validation would see other targets than "
-                "training. Shuffle the rows first, or use stratify=True", stacklevel=4,
-            )  # fmt: skip
+                "training. Shuffle the rows first, or use stratify=True")
         return arrays.slice(slice(0, at)), arrays.slice(slice(at, rows))
     if not arrays.y:
         raise ValueError("stratify=True needs y")

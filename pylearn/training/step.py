@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
@@ -16,10 +15,6 @@ from pylearn.sparse import CSR
 Function = Callable[[list[Any]], list[Tensor]]
 
 
-def capture_enabled() -> bool:
-    return os.environ.get("PYLEARN_CAPTURE", "1") not in ("0", "false", "off")
-
-
 class Step:
     """``function`` takes the batch as a flat list of Tensors and returns a list of Tensors.
 
@@ -29,7 +24,7 @@ class Step:
         eager: never record.
     """
 
-    __slots__ = ("dtypes", "eager", "function", "plan", "reason", "ran")
+    __slots__ = ("dtypes", "eager", "function", "plan", "ran", "reason")
 
     def __init__(self, function: Function, dtypes: Sequence[str], eager: bool = False) -> None:
         self.function, self.dtypes, self.eager = function, list(dtypes), eager
@@ -111,27 +106,20 @@ class Steps:
         return len(self._steps)
 
 
-def snapshot(tensors: Sequence[Tensor]) -> list[bytes]:
-    return [t.numpy().tobytes() for t in tensors]
-
-
-def verify(step: Step, sources: Sequence[Any], index: Any, begin: int, end: int, state: Sequence[Tensor]) -> bool:
+def verify(step: Step, sources: Sequence[Any], index: Any, begin: int, end: int) -> bool:
     """One step, run both eagerly and by replay from the same state; do they leave the same bits?
 
     On a difference the eager result stays, and the step is recorded again.
     """
     plan = step.plan
     batch = step.gather(sources, index, begin, end)
-    plan.save_state()
+    before = plan.save_state()
     step.function(batch)
-    wanted = snapshot(state)
-    plan.restore_state()
+    eager = plan.save_state()
+    plan.restore_state(before)
     plan.run_rows(sources, index, begin, end)
-    if snapshot(state) == wanted:
+    if plan.state_equals(eager):
         return True
-    plan.restore_state()
-    step.function(batch)
+    plan.restore_state(eager)
     step.forget()
     return False
-
-
