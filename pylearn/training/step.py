@@ -53,7 +53,8 @@ class Step:
         places = plan.begin(batch)
         outputs: list[Tensor] = []
         try:
-            outputs = self.function(places)
+            # other handles, so that what hangs on these (a softmax's logits) does not outlive the step
+            outputs = [_core.detach(t) for t in self.function(places)]
         except BaseException:
             plan.end([])
             raise
