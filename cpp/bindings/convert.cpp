@@ -238,21 +238,32 @@ py::object Call::wrap(const std::vector<Tensor>& ts) const {
   return out;
 }
 
-void set_python_error() {
+namespace {
+std::string named(const char* op, const std::string& message) {
+  if (!op) return message;
+  std::string prefix = std::string("[") + op + "]";
+  if (message.starts_with(prefix)) return message;
+  size_t end = message.starts_with("[") ? message.find("] ") : std::string::npos;
+  return prefix + " " + (end == std::string::npos ? message : message.substr(end + 2));
+}
+}  // namespace
+
+void set_python_error(const char* op) {
+  auto set = [op](PyObject* type, const std::exception& e) { PyErr_SetString(type, named(op, e.what()).c_str()); };
   try {
     throw;
   } catch (py::error_already_set& e) {
     e.restore();
   } catch (const ValueError& e) {
-    PyErr_SetString(PyExc_ValueError, e.what());
+    set(PyExc_ValueError, e);
   } catch (const TypeError& e) {
-    PyErr_SetString(PyExc_TypeError, e.what());
+    set(PyExc_TypeError, e);
   } catch (const IndexError& e) {
-    PyErr_SetString(PyExc_IndexError, e.what());
+    set(PyExc_IndexError, e);
   } catch (const MemoryError& e) {
-    PyErr_SetString(PyExc_MemoryError, e.what());
+    set(PyExc_MemoryError, e);
   } catch (const FloatingPointError& e) {
-    PyErr_SetString(PyExc_FloatingPointError, e.what());
+    set(PyExc_FloatingPointError, e);
   } catch (const Interrupted&) {
     if (!PyErr_Occurred()) PyErr_SetNone(PyExc_KeyboardInterrupt);
   } catch (const std::bad_alloc&) {
@@ -260,7 +271,7 @@ void set_python_error() {
   } catch (const py::builtin_exception& e) {
     e.set_error();
   } catch (const std::exception& e) {
-    PyErr_SetString(PyExc_RuntimeError, e.what());
+    set(PyExc_RuntimeError, e);
   }
 }
 
