@@ -25,6 +25,8 @@ class Call {
 
   // Zero-copy where the memory allows. `what` is the argument's name.
   Tensor tensor(const char* what, py::handle h);
+  // An error unless the argument's own memory can be written: a copy of it would take the change and be lost.
+  void in_place(const char* what, py::handle h);
   int64_t integer(const char* what, py::handle h);
   double real(const char* what, py::handle h);
   bool boolean(const char* what, py::handle h);
