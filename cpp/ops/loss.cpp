@@ -118,6 +118,7 @@ Tensor softmax_cross_entropy_backward(const Tensor& dy, const Tensor& logits, co
   if (!(dy.shape() == lead))
     raise<ValueError>("[", op, "] argument 'dy' has shape ", dy.shape(), ", expected ", lead);
   require_same_dtype(op, "dy", dy, "logits", logits);
+  if (!l.dense) softmax_cross_entropy(logits.detach(), labels);  // checks the ids
   Tensor target = l.dense ? l.t : one_hot(l.t, logits.shape(-1), logits.dtype());
   return expand_dims(dy, -1) * (softmax(logits, -1) * sum(target, Axes{-1}, true) - target);
 }
