@@ -15,7 +15,7 @@ PL_INLINE double library(double a, double b, float (*)(float, float), double (*f
 // numpy.divmod: the remainder has the divisor's sign, and quotient * b + remainder = a but for rounding.
 template <class T>
 PL_INLINE void divide_floor(T a, T b, T& quotient, T& rest) {
-  rest = library(a, b, __builtin_fmodf, __builtin_fmod);
+  rest = library(a, b, ::fmodf, ::fmod);
   quotient = (a - rest) / b;
   if (rest != 0) {
     if ((b < 0) != (rest < 0)) {
@@ -43,7 +43,7 @@ PL_INLINE T power(T a, T b) {
   if (b == T(2)) return a * a;
   if (b == T(1)) return a;
   if (b == T(0.5)) return square_root_power(a);
-  return library(a, b, __builtin_powf, __builtin_pow);
+  return library(a, b, ::powf, ::pow);
 }
 
 template <BinaryOp op, class V>
@@ -109,11 +109,11 @@ PL_INLINE T real_library(T a, T b) {
   } else if constexpr (op == B::power)
     return power(a, b);
   else if constexpr (op == B::arctan2)
-    return library(a, b, __builtin_atan2f, __builtin_atan2);
+    return library(a, b, ::atan2f, ::atan2);
   else if constexpr (op == B::hypot)
-    return library(a, b, __builtin_hypotf, __builtin_hypot);
+    return library(a, b, ::hypotf, ::hypot);
   else if constexpr (op == B::fmod)
-    return library(a, b, __builtin_fmodf, __builtin_fmod);
+    return library(a, b, ::fmodf, ::fmod);
 }
 
 // Sums and products wrap around; division by 0 gives 0; the smallest number divided by -1 is itself.

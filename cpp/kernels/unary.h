@@ -119,17 +119,17 @@ template <UnaryOp op, class T>
 PL_INLINE T real_library(T x) {
   using U = UnaryOp;
   if constexpr (op == U::tan)
-    return library(x, __builtin_tanf, __builtin_tan);
+    return library(x, ::tanf, ::tan);
   else if constexpr (op == U::arcsin)
-    return library(x, __builtin_asinf, __builtin_asin);
+    return library(x, ::asinf, ::asin);
   else if constexpr (op == U::arccos)
-    return library(x, __builtin_acosf, __builtin_acos);
+    return library(x, ::acosf, ::acos);
   else if constexpr (op == U::arctan)
-    return library(x, __builtin_atanf, __builtin_atan);
+    return library(x, ::atanf, ::atan);
   else if constexpr (op == U::sinh)
-    return library(x, __builtin_sinhf, __builtin_sinh);
+    return library(x, ::sinhf, ::sinh);
   else if constexpr (op == U::cosh)
-    return library(x, __builtin_coshf, __builtin_cosh);
+    return library(x, ::coshf, ::cosh);
   else if constexpr (op == U::lgamma)
     return log_gamma(x);
   else if constexpr (op == U::digamma)
