@@ -178,6 +178,11 @@ Shape Call::shape(const char* what, py::handle h) {
   if (!PySequence_Check(h.ptr()) || PyUnicode_Check(h.ptr()) || PyBytes_Check(h.ptr()) || is_tensor(h))
     bad(what, "an integer or a sequence of integers", h);
   py::sequence s = py::reinterpret_borrow<py::sequence>(h);
+  if (PySequence_Size(h.ptr()) < 0) {  // an array without dimensions
+    PyErr_Clear();
+    if (PyIndex_Check(h.ptr())) return {integer(what, h)};
+    bad(what, "an integer or a sequence of integers", h);
+  }
   if (s.size() > kMaxRank)
     raise<ValueError>("[", op, "] argument '", what, "' has ", s.size(), " entries; at most ", kMaxRank,
                       " dimensions are supported");
