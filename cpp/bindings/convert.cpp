@@ -104,7 +104,7 @@ Tensor Call::tensor(const char* what, py::handle h) {
     if (!sequence && !py::hasattr(h, "__array__") && !PyObject_CheckBuffer(p) && !PyFloat_Check(p) && !PyIndex_Check(p))
       bad(what, "an array, a Tensor or a number", h);
     if (sequence)
-      for (py::handle item : py::reinterpret_borrow<py::sequence>(h))
+      for (py::object item : py::reinterpret_borrow<py::sequence>(h))
         if (is_tensor(item)) {  // a list of Tensors stays on the tape
           Tensor stacked = ops::stack(From<std::vector<Tensor>>::get(*this, what, h), 0);
           any_tensor = true;
@@ -188,7 +188,11 @@ Shape Call::shape(const char* what, py::handle h) {
                       " dimensions are supported");
   Shape out;
   for (size_t i = 0; i < s.size(); ++i) {
-    py::object item = s[i];
+    py::object item = py::reinterpret_steal<py::object>(PySequence_GetItem(h.ptr(), static_cast<Py_ssize_t>(i)));
+    if (!item) {
+      PyErr_Clear();
+      bad(what, "an integer or a sequence of integers", h);
+    }
     out.push_back(integer(what, item));
   }
   return out;
@@ -224,7 +228,7 @@ Activation From<Activation>::get(Call& c, const char* what, py::handle h) {
 std::vector<Tensor> From<std::vector<Tensor>>::get(Call& c, const char* what, py::handle h) {
   if (!PyList_Check(h.ptr()) && !PyTuple_Check(h.ptr())) c.bad(what, "a list or tuple of arrays", h);
   std::vector<Tensor> out;
-  for (py::handle item : py::reinterpret_borrow<py::sequence>(h)) out.push_back(c.tensor(what, item));
+  for (py::object item : py::reinterpret_borrow<py::sequence>(h)) out.push_back(c.tensor(what, item));
   return out;
 }
 

@@ -63,6 +63,7 @@ Tensor reshape(const Tensor& x, const Shape& wanted) {
       raise<ValueError>("[reshape] argument 'shape' ", wanted, " does not divide an array of ", x.size(), " elements");
     shape[unknown] = x.size() / known;
   }
+  if (x.size() == 0) check_size("reshape", "shape", shape, x.dtype());
   if (count(shape) != x.size())
     raise<ValueError>("[reshape] argument 'shape' ", wanted, " does not hold the ", x.size(), " elements of ",
                       x.shape());
