@@ -57,6 +57,15 @@ void require_same_dtype(const char* op, const char* a, const Tensor& x, const ch
                      " and ", dtype_name(y.dtype()));
 }
 
+void check_size(const char* op, const char* argument, const Shape& shape) {
+  for (int64_t size : shape)
+    if (size < 0) raise<ValueError>("[", op, "] argument '", argument, "' asks for a negative size: ", shape);
+  int64_t n = 1;
+  for (int64_t size : shape)
+    if (size > 0 && (__builtin_mul_overflow(n, size, &n) || n > (int64_t{1} << 47)))
+      raise<MemoryError>("[", op, "] argument '", argument, "' asks for too large an array: ", shape);
+}
+
 Tensor as_float(const Tensor& x) { return is_float(x.dtype()) ? x : cast(x, DType::float64); }
 
 const char* activation_name(Activation a) {

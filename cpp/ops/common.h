@@ -31,6 +31,8 @@ class OutScope {
 
 void require_float(const char* op, const char* argument, const Tensor& x);
 void require_same_dtype(const char* op, const char* a, const Tensor& x, const char* b, const Tensor& y);
+// A size asked for by an argument: ValueError when negative, MemoryError when absurd, naming the argument.
+void check_size(const char* op, const char* argument, const Shape& shape);
 // Ints and bool become float64, floats stay.
 Tensor as_float(const Tensor& x);
 
