@@ -61,7 +61,9 @@ def _restore(original: Any, gradient: Tensor) -> Any:
         return gradient
     if _core.grad_enabled():  # inside an outer grad the result must stay on the tape
         return gradient
-    return gradient.item() if isinstance(original, float) and type(original) is float else _like_numpy(gradient)
+    return (
+        gradient.item() if isinstance(original, float) and type(original) is float else _like_numpy(gradient)
+    )
 
 
 def value_and_grad(
@@ -113,7 +115,9 @@ def value_and_grad(
         if parameters is None:
             for n in numbers:
                 if not -len(args) <= n < len(args):
-                    raise ValueError(f"[grad] argnums {n} is out of range for {len(args)} positional arguments")
+                    raise ValueError(
+                        f"[grad] argnums {n} is out of range for {len(args)} positional arguments"
+                    )
                 call[n] = _map(watch, args[n], f"argument {n}")
         _core.enter_grad()
         try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import difflib
 import inspect
+import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
@@ -96,7 +97,7 @@ def construct(cls: type, config: Mapping[str, Any], extra: Iterable[str] = ()) -
             known |= set(config)
     dropped = [key for key in config if key not in known and key not in extra]
     for key in dropped:
-        warnings.warn(f"{cls.__name__}: unknown key {key!r} in the configuration is left out", stacklevel=2)
+        warn(f"{cls.__name__}: unknown key {key!r} in the configuration is left out")
     return cls(**{key: value for key, value in config.items() if key in known})
 
 
@@ -152,3 +153,11 @@ def snake(name: str) -> str:
             out.append("_")
         out.append(c.lower())
     return "".join(out)
+
+
+def warn(message: str) -> None:
+    """A UserWarning that points at the first caller outside this package."""
+    level, frame = 2, sys._getframe(1)
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "pylearn":
+        level, frame = level + 1, frame.f_back  # type: ignore[assignment]
+    warnings.warn(message, stacklevel=level - 1)

@@ -113,8 +113,9 @@ class Captured:
         if not _enabled or _core.is_recording() or _core.grad_enabled():
             return self.fn(*args, **kwargs)
         if not kwargs and all(type(x) is Tensor or type(x) is np.ndarray for x in args):
-            packed, inputs = (tuple(map(_Slot, range(len(args)))), {}), list(args)
-            key = tuple([(x.shape, x.dtype.char) for x in args])
+            packed: Any = (tuple(map(_Slot, range(len(args)))), {})
+            inputs = list(args)
+            key: Any = tuple([(x.shape, x.dtype.char) for x in args])
         else:
             tree = _Tree(_is_array)
             packed = tree.pack((args, kwargs))

@@ -49,7 +49,8 @@ class CSR:
             raise ValueError(f"[CSR] argument 'indptr' must rise from 0 in {rows + 1} steps")
         if ids.shape != (ptr[-1],) or val.shape != (ptr[-1],):
             raise ValueError(
-                f"[CSR] arguments 'indices' {ids.shape} and 'values' {val.shape} must hold indptr[-1] = {ptr[-1]} entries"
+                f"[CSR] arguments 'indices' {ids.shape} and 'values' {val.shape} must hold "
+                f"indptr[-1] = {ptr[-1]} entries"
             )
         if ids.size and (ids.min() < 0 or ids.max() >= cols):
             raise ValueError(f"[CSR] argument 'indices' has a column outside 0 to {cols - 1}")

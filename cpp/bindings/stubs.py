@@ -5,6 +5,7 @@ python cpp/bindings/stubs.py
 
 import importlib.metadata
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -29,7 +30,17 @@ def generate() -> str:
         written = [p for p in Path(folder).rglob("*.pyi") if "_core" in p.parts or p.stem == "_core"]
         if len(written) != 1:
             raise RuntimeError(f"one stub expected, got {[str(p.relative_to(folder)) for p in written]}")
-        return header() + "\n" + written[0].read_text(encoding="utf-8")
+        return header() + "\n" + tidied(written[0].read_text(encoding="utf-8"))
+
+
+def tidied(stub: str) -> str:
+    """Ops return what they are given, NumPy or Tensor, which no annotation of the module says; and NumPy goes by np,
+    because inside the class Tensor its name is a method's."""
+    stub = re.sub(r"^(def \w+\(.*\)):$", r"\1 -> typing.Any:", stub, flags=re.MULTILINE)
+    stub = re.sub(r"^import numpy\n", "", stub, flags=re.MULTILINE)
+    stub = stub.replace("import typing\n", "import numpy as np\nimport typing\n", 1)
+    stub = re.sub(r"\bnumpy\.(?=dtype|ndarray)", "np.", stub)
+    return re.sub(r"[ \t]+$", "", stub, flags=re.MULTILINE)
 
 
 if __name__ == "__main__":

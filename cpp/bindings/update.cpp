@@ -66,7 +66,7 @@ void bind_update(py::module_& m) {
       .def_property("skipped", [](PyUpdate& u) { return u.update->scalars().skipped; },
                     [](PyUpdate& u, int64_t v) { u.update->scalars().skipped = v; })
       .def_property_readonly("finite", [](PyUpdate& u) { return u.update->scalars().finite != 0; })
-      .def("set_segment", [](PyUpdate& u, size_t i, float rate, float decay, bool frozen) {
+      .def("set_segment", [](PyUpdate& u, size_t i, double rate, double decay, bool frozen) {
         u.update->set_segment(i, rate, decay, frozen);
       }, py::arg("i"), py::arg("rate") = 1.0F, py::arg("decay") = 0.0F, py::arg("frozen") = false)
       .def("apply", [](PyUpdate& u, py::handle loss) {

@@ -19,7 +19,7 @@
 namespace pl::PL_ISA {
 namespace {
 
-inline constexpr int64_t kPanelBytes = 64 << 10;  // a packed panel of B: streams from the second-level cache
+inline constexpr int64_t kPanelBytes = 128 << 10;  // a packed panel of B: streams from the second-level cache
 inline constexpr int64_t kInPlaceBytes = 512
                                          << 10;  // B up to here is read in place: half a second-level cache
 inline constexpr int64_t kSlabBytes = 4 << 20;   // of packed B in the workspace
@@ -101,11 +101,12 @@ struct Product {
   const GemmArgs& g;
   Plan plan;
   const T* a;
+  int64_t lda;
   const T* b;
   T* c;
   T* packed;
 
-  const T* a_at(int64_t i, int64_t p) const { return g.trans_a ? a + p * g.lda + i : a + i * g.lda + p; }
+  const T* a_at(int64_t i, int64_t p) const { return g.trans_a ? a + p * lda + i : a + i * lda + p; }
   const T* b_at(int64_t p, int64_t j) const { return g.trans_b ? b + j * g.ldb + p : b + p * g.ldb + j; }
 
   void pack_panel(int64_t p, int64_t kc, int64_t j, int64_t columns, T* out, int64_t ldo) const {
@@ -117,10 +118,9 @@ struct Product {
 
   // Rows [i0,i1), columns [j0,j1), all the panel's k in [p,p+kc).
   void cover(int64_t i0, int64_t i1, int64_t j0, int64_t j1, int64_t p, int64_t kc, const T* pa, int64_t lda,
-             const T* pb, int64_t ldb, const T* next = nullptr) const {
+             const T* pb, int64_t ldb) const {
     T* const out = c + i0 * g.ldc + j0;
-    tile_column(i1 - i0, j1 - j0, kc, pa, lda, g.trans_a, pb, ldb, out, g.ldc, g.accumulate || p > 0, next ? next : pb,
-                next ? g.ldb : 0);
+    tile_column(i1 - i0, j1 - j0, kc, pa, lda, g.trans_a, pb, ldb, out, g.ldc, g.accumulate || p > 0);
     if (p + kc == g.k && !g.accumulate)
       finish(out, g.ldc, i1 - i0, j1 - j0, g.bias ? static_cast<const T*>(g.bias) + j0 : nullptr, 1,
              g.activation);
@@ -138,10 +138,8 @@ struct Product {
         for (int64_t j = j0; j < j1; j += P) {
           const int64_t to = smaller(j + P, j1), ldb = round_up(to - j, width<T>);
           pack_panel(p, kc, j, to - j, own, ldb);
-          const bool same = to < j1;
-          const T* next = g.trans_b || (!same && p + kc >= p1) ? nullptr : same ? b_at(p, to) : b_at(p + kc, j0);
           for_groups(i0, i1, p, kc, group, [&](int64_t i, int64_t i_end, const T* pa, int64_t lda) {
-            cover(i, i_end, j, to, p, kc, pa, lda, own, ldb, next);
+            cover(i, i_end, j, to, p, kc, pa, lda, own, ldb);
           });
         }
         continue;
@@ -171,7 +169,7 @@ struct Product {
       for (int64_t j = j0; j < j1; j += P) {
         const int64_t to = smaller(j + P, j1);
         if (kMaskedLoads || (to - j) % width<T> == 0)
-          cover(i0, i1, j, to, p, kc, a_at(i0, p), g.lda, b_at(p, j), g.ldb);
+          cover(i0, i1, j, to, p, kc, a_at(i0, p), lda, b_at(p, j), g.ldb);
         else
           cover_last(i0, i1, j, to, p, kc);
       }
@@ -183,20 +181,20 @@ struct Product {
     alignas(64) T own[kPanelBytes / sizeof(T)];
     const int64_t ldb = round_up(to - j, width<T>);
     pack_panel(p, kc, j, to - j, own, ldb);
-    cover(i0, i1, j, to, p, kc, a_at(i0, p), g.lda, own, ldb);
+    cover(i0, i1, j, to, p, kc, a_at(i0, p), lda, own, ldb);
   }
 
   template <class F>
   void for_groups(int64_t i0, int64_t i1, int64_t p, int64_t kc, T* group, const F& f) const {
-    if (!plan.pack_a) return f(i0, i1, a_at(i0, p), g.lda);
+    if (!plan.pack_a) return f(i0, i1, a_at(i0, p), lda);
     for (int64_t i = i0; i < i1; i += kGroup<T>) {
       const int64_t to = smaller(i + kGroup<T>, i1);
-      const int64_t lda = (g.trans_a ? kGroup<T> : round_up(kc, width<T>)) + kGap<T>;
+      const int64_t distance = (g.trans_a ? kGroup<T> : round_up(kc, width<T>)) + kGap<T>;
       if (g.trans_a)
-        copy_rows(a_at(i, p), g.lda, kc, to - i, group, lda);
+        copy_rows(a_at(i, p), lda, kc, to - i, group, distance);
       else
-        copy_rows(a_at(i, p), g.lda, to - i, kc, group, lda);
-      f(i, to, group, lda);
+        copy_rows(a_at(i, p), lda, to - i, kc, group, distance);
+      f(i, to, group, distance);
     }
   }
 
@@ -222,6 +220,7 @@ Product<T> product_of(const GemmArgs& g, const Plan& plan, int64_t batch) {
   return {g,
           plan,
           static_cast<const T*>(g.a) + batch * g.batch_a,
+          g.lda,
           static_cast<const T*>(g.b) + batch * g.batch_b,
           static_cast<T*>(g.c) + batch * g.batch_c,
           static_cast<T*>(g.work)};

@@ -42,8 +42,6 @@ struct Tile {
   int64_t ldc;
   int64_t last;  // columns in the last vector, 1 to its width
   bool add;      // to what C holds
-  const T* next;      // one line here is prefetched for each k, next_step apart: the block of B that comes after
-  int64_t next_step;  // this one
 };
 
 template <class T, int R, int V, bool RowsContiguous>
@@ -52,8 +50,12 @@ void tile(const Tile<T>& t) {
   const int64_t lda = t.lda, ldb = t.ldb, k = t.k;
   const T* const a = t.a;
   const T* b = t.b;
-  const T* next = t.next;
-  const int64_t next_step = t.next_step;
+  if (t.add) {
+#pragma GCC unroll 16
+    for (int i = 0; i < R; ++i)
+#pragma GCC unroll 8
+      for (int j = 0; j < V; ++j) __builtin_prefetch(t.c + i * t.ldc + j * W, 1);
+  }
   vec<T> sum[R][V] = {};
   for (int64_t p = 0; p < k; ++p) {
     vec<T> row[V];
@@ -61,8 +63,6 @@ void tile(const Tile<T>& t) {
     for (int j = 0; j < V - 1; ++j) row[j] = load(b + j * W);
     row[V - 1] = kMaskedLoads ? load_n(b + (V - 1) * W, t.last) : load(b + (V - 1) * W);
     b += ldb;
-    __builtin_prefetch(next, 0, 2);
-    next += next_step;
 #pragma GCC unroll 16
     for (int i = 0; i < R; ++i) {
       const vec<T> x = broadcast(RowsContiguous ? a[p * lda + i] : a[i * lda + p]);
@@ -149,14 +149,10 @@ void tile_column(int64_t rows, int64_t columns, int64_t k, const T* a, int64_t l
   const int64_t most = tile_rows(vectors);
   const int64_t tiles = (rows + most - 1) / most, low = rows / tiles, higher = rows % tiles;
   const TileFn<T>* const fn = kTiles<T>.at[rows_contiguous][vectors - 1];
-  Tile<T> t{k, a, lda, b, ldb, c, ldc, columns - (vectors - 1) * W, add, next, next_step};
+  Tile<T> t{k, a, lda, b, ldb, c, ldc, columns - (vectors - 1) * W, add};
   for (int64_t i = 0; i < tiles; ++i) {
     const int64_t height = low + (i < higher ? 1 : 0);
     fn[height - 1](t);
-    if (next) {
-      t.next = i + 1 < vectors ? t.next + W : b;
-      t.next_step = i + 1 < vectors ? next_step : 0;
-    }
     t.a += rows_contiguous ? height : height * lda;
     t.c += height * ldc;
   }

@@ -1,8 +1,10 @@
 // Products with at most kThin rows or one column: bound by the reading of one matrix X, once.
 //
 // dots  out[v][i] = sum_p X[i][p] x[v][p]    X's rows along K: four rows at a time, two vector sums each
-// axpys out[v][i] = sum_p X[p][i] x[v][p]    X's rows along the output: eight rows at a time over a block of columns
-//                                            whose sums stay in the first-level cache, so X is read in long runs
+// axpys out[v][i] = sum_p X[p][i] x[v][p]    X's rows along the output: eight rows at a time over a block of
+// columns
+//                                            whose sums stay in the first-level cache, so X is read in long
+//                                            runs
 // Parallel over the outputs.
 #pragma once
 #include "core/parallel.h"
@@ -96,7 +98,8 @@ void dots(const Thin<T>& t) {
             else
               for (int64_t r = 0; r < rows; ++r) dot_rows<T, 1>(x + r * t.ldx, 0, v, t.k, sums + r);
             T* out = t.out + i * t.out_row + j * t.out_step;
-            for (int64_t r = 0; r < rows; ++r, out += t.out_step) *out = t.accumulate ? *out + sums[r] : sums[r];
+            for (int64_t r = 0; r < rows; ++r, out += t.out_step)
+              *out = t.accumulate ? *out + sums[r] : sums[r];
           }
         }
         finish_thin(t, begin, end);
@@ -127,7 +130,8 @@ void axpy_rows(const T* x, int64_t ldx, int64_t columns, const T* factor, int64_
 
 template <class T>
 void axpys(const Thin<T>& t) {
-  constexpr int64_t kBlock = 2048 / int64_t{sizeof(T)};  // columns: eight rows of them fill a third of the cache
+  constexpr int64_t kBlock =
+      2048 / int64_t{sizeof(T)};  // columns: eight rows of them fill a third of the cache
   parallel_for(
       t.outputs, larger(kBlock, smaller(4 * kBlock, kThinWork / t.k / kBlock * kBlock)),
       [&](int64_t begin, int64_t end) {

@@ -88,7 +88,7 @@ void sgd_piece(const SgdArgs& a, double learning_rate, const Segment& s, int64_t
   T* p = static_cast<T*>(s.p);
   const T* g = static_cast<const T*>(s.g);
   T* velocity = static_cast<T*>(s.s1);
-  const double rate = learning_rate * static_cast<double>(s.rate), decay = static_cast<double>(s.decay);
+  const double rate = learning_rate * s.rate, decay = s.decay;
   const V minus_rate = splat<V>(static_cast<T>(-rate)), momentum = splat<V>(static_cast<T>(a.momentum));
   const V l2 = splat<V>(static_cast<T>(a.decoupled ? 0 : decay));
   const V minus_shrink = splat<V>(static_cast<T>(a.decoupled ? -rate * decay : 0));
@@ -126,7 +126,7 @@ void adam_piece(const AdamArgs& a, double learning_rate, double correction, cons
   const T* g = static_cast<const T*>(s.g);
   T* m = static_cast<T*>(s.s1);
   T* v = static_cast<T*>(s.s2);
-  const double rate = learning_rate * static_cast<double>(s.rate), decay = static_cast<double>(s.decay);
+  const double rate = learning_rate * s.rate, decay = s.decay;
   const V minus_alpha = splat<V>(static_cast<T>(-rate * correction));
   const V b1 = splat<V>(static_cast<T>(a.beta_1)), c1 = splat<V>(static_cast<T>(1 - a.beta_1));
   const V b2 = splat<V>(static_cast<T>(a.beta_2)), c2 = splat<V>(static_cast<T>(1 - a.beta_2));

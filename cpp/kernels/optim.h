@@ -12,8 +12,8 @@ struct Segment {
   void* s1;             // first slot: momentum, or Adam's m; may be null where the rule needs none
   void* s2;             // second slot: Adam's v
   int64_t n;
-  float rate;           // multiplies the learning rate
-  float decay;          // weight decay for this parameter
+  double rate;          // multiplies the learning rate
+  double decay;         // weight decay for this parameter
   int32_t frozen;       // 1: left as it is
   int32_t reserved;
 };

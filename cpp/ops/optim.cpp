@@ -34,7 +34,7 @@ struct Single {
       : segment(empty_host({static_cast<int64_t>(sizeof(Segment))}, DType::uint8)),
         scalars(empty_host({static_cast<int64_t>(sizeof(OptimScalars))}, DType::uint8)) {
     Segment s{.p = p.write(), .g = g.read(), .s1 = s1, .s2 = s2, .n = p.size(), .rate = 1,
-              .decay = static_cast<float>(decay), .frozen = 0, .reserved = 0};
+              .decay = decay, .frozen = 0, .reserved = 0};
     OptimScalars o{.rate = lr, .step = step, .skipped = 0, .finite = 1, .reserved = 0};
     std::memcpy(segment.write(), &s, sizeof s);
     std::memcpy(scalars.write(), &o, sizeof o);
@@ -152,7 +152,7 @@ Update::Update(const UpdateRule& rule, const std::vector<Tensor>& params) : rule
                 .frozen = 0, .reserved = 0};
 }
 
-void Update::set_segment(size_t i, float rate, float decay, bool frozen) {
+void Update::set_segment(size_t i, double rate, double decay, bool frozen) {
   if (i >= params_.size()) raise<IndexError>("[Update] argument 'i' (", i, ") exceeds the ", params_.size(), " parameters");
   Segment& s = static_cast<Segment*>(segments_.write())[i];
   s.rate = rate;

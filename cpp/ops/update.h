@@ -25,7 +25,7 @@ class Update : public RefCounted {
   const std::vector<Tensor>& grads() const { return grads_; }      // views of the gradient arena
   const std::vector<Tensor>& slot(int i) const { return slots_[i]; }
   int slot_count() const { return static_cast<int>(slots_.size()); }
-  void set_segment(size_t i, float rate, float decay, bool frozen);
+  void set_segment(size_t i, double rate, double decay, bool frozen);
   OptimScalars& scalars();
   // One launch. `loss` (one element) joins the check for finite numbers.
   void apply(const Tensor& loss);

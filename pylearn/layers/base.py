@@ -12,6 +12,7 @@ from pylearn import _core, initializers, ops, registry, regularizers, structure
 from pylearn._core import Tensor, asarray
 from pylearn.layers import symbolic
 from pylearn.layers.naming import Changes, here, unique
+from pylearn.sparse import CSR
 
 Shape = tuple[int | None, ...]
 BASE_ARGUMENTS = (
@@ -114,7 +115,7 @@ class Layer:
         weight.name = f"{self.name}/{name}"
         self._weight_names[id(weight)] = name
         if trainable:
-            _core.watch(weight)
+            _core.watch_parameter(weight)
             self._own_trainable.append(weight)
         else:
             self._own_frozen.append(weight)
@@ -236,8 +237,10 @@ class Layer:
         return structure.transform(self._to_tensor, x)
 
     def _to_tensor(self, value: Any) -> Any:
-        if isinstance(value, (Tensor, _core.CSR)):
+        if isinstance(value, (Tensor, CSR)):
             return value
+        if hasattr(value, "tocsr"):
+            return CSR.from_scipy(value)
         array = np.asarray(value)
         if array.dtype.kind == "f" or (array.dtype.kind in "iub" and not self.accepts_integers):
             array = array.astype(self.dtype, copy=False)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from pylearn import _core, activations, initializers, ops, regularizers
+from pylearn import activations, initializers, ops, regularizers
 from pylearn.layers.base import Layer, Shape
+from pylearn.sparse import CSR
 
 _FUSED = {activations.linear: None, activations.relu: "relu", activations.tanh: "tanh"}
 _FINISHED = {"kernel_constraint", "bias_constraint", "lora_rank"}  # Keras' arguments whose default None changes nothing
@@ -61,7 +62,9 @@ class Dense(Layer):
         if x.shape[-1] != kernel.shape[0]:
             raise ValueError(f"{self.name}: expected {kernel.shape[0]} values on the last axis, got shape {tuple(x.shape)}")
         activation = self.activation
-        if type(x) is _core.CSR:
+        if type(x) is CSR:
+            if x.dtype != kernel.dtype:
+                x = CSR(x.indptr, x.indices, x.values.astype(kernel.dtype), x.shape)
             y = x @ kernel
             return activation(y if self.bias is None else y + self.bias)
         if x.dtype != kernel.dtype:

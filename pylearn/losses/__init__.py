@@ -5,15 +5,6 @@ broadcasts silently: see ``pylearn.align``.
 """
 
 from pylearn.losses.base import ALIASES, ALL, get, serialize
-from pylearn.losses.classification import (
-    binary_crossentropy,
-    categorical_crossentropy,
-    categorical_hinge,
-    hinge,
-    kl_divergence,
-    sparse_categorical_crossentropy,
-    squared_hinge,
-)
 from pylearn.losses.classes import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
@@ -32,6 +23,15 @@ from pylearn.losses.classes import (
     Poisson,
     SparseCategoricalCrossentropy,
     SquaredHinge,
+)
+from pylearn.losses.classification import (
+    binary_crossentropy,
+    categorical_crossentropy,
+    categorical_hinge,
+    hinge,
+    kl_divergence,
+    sparse_categorical_crossentropy,
+    squared_hinge,
 )
 from pylearn.losses.regression import (
     cosine_similarity,

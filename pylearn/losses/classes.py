@@ -10,7 +10,9 @@ import numpy as np
 from pylearn import ops, registry
 from pylearn._core import Tensor
 from pylearn.align import tensors, weighted
-from pylearn.losses import checks, classification, regression
+from pylearn.losses import checks
+from pylearn.losses import classification as of_classes
+from pylearn.losses import regression as of_numbers
 
 REDUCTIONS = ("sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none", None)
 
@@ -112,56 +114,56 @@ class MeanSquaredError(_Formula):
     """mean((y - ŷ)²)"""
 
     regression = True
-    function = staticmethod(regression.mean_squared_error)
+    function = staticmethod(of_numbers.mean_squared_error)
 
 
 class MeanAbsoluteError(_Formula):
     """mean(|y - ŷ|)"""
 
     regression = True
-    function = staticmethod(regression.mean_absolute_error)
+    function = staticmethod(of_numbers.mean_absolute_error)
 
 
 class MeanAbsolutePercentageError(_Formula):
     """100 · mean(|(y - ŷ) / y|)"""
 
     regression = True
-    function = staticmethod(regression.mean_absolute_percentage_error)
+    function = staticmethod(of_numbers.mean_absolute_percentage_error)
 
 
 class MeanSquaredLogarithmicError(_Formula):
     """mean((log(1 + y) - log(1 + ŷ))²)"""
 
     regression = True
-    function = staticmethod(regression.mean_squared_logarithmic_error)
+    function = staticmethod(of_numbers.mean_squared_logarithmic_error)
 
 
 class LogCosh(_Formula):
     """mean(log(cosh(ŷ - y)))"""
 
     regression = True
-    function = staticmethod(regression.log_cosh)
+    function = staticmethod(of_numbers.log_cosh)
 
 
 class Poisson(_Formula):
     """mean(ŷ - y log ŷ)"""
 
     regression = True
-    function = staticmethod(regression.poisson)
+    function = staticmethod(of_numbers.poisson)
 
 
 class CosineSimilarity(_Formula):
     """-cos(y, ŷ)"""
 
     regression = True
-    function = staticmethod(regression.cosine_similarity)
+    function = staticmethod(of_numbers.cosine_similarity)
 
 
 class Huber(_Formula):
     """Squared near zero, linear beyond ``delta`` (Huber 1964)."""
 
     regression = True
-    function = staticmethod(regression.huber)
+    function = staticmethod(of_numbers.huber)
     settings = ("delta",)
 
     def __init__(self, delta: float = 1.0, **kwargs: Any) -> None:
@@ -174,26 +176,26 @@ class Huber(_Formula):
 class Hinge(_Formula):
     """mean(max(1 - y ŷ, 0))"""
 
-    function = staticmethod(classification.hinge)
+    function = staticmethod(of_classes.hinge)
 
 
 class SquaredHinge(_Formula):
     """mean(max(1 - y ŷ, 0)²)"""
 
-    function = staticmethod(classification.squared_hinge)
+    function = staticmethod(of_classes.squared_hinge)
 
 
 class CategoricalHinge(_Formula):
     """max(1 + max((1 - y) ŷ) - sum(y ŷ), 0)"""
 
-    function = staticmethod(classification.categorical_hinge)
+    function = staticmethod(of_classes.categorical_hinge)
     target = staticmethod(checks.one_hot)
 
 
 class KLDivergence(_Formula):
     """sum y log(y / ŷ)"""
 
-    function = staticmethod(classification.kl_divergence)
+    function = staticmethod(of_classes.kl_divergence)
 
 
 def _smoothing(value: float) -> float:
@@ -205,7 +207,7 @@ def _smoothing(value: float) -> float:
 class CategoricalCrossentropy(_Formula):
     """-sum_k y_k log p_k, one-hot targets (N, …, K)."""
 
-    function = staticmethod(classification.categorical_crossentropy)
+    function = staticmethod(of_classes.categorical_crossentropy)
     settings = ("from_logits", "label_smoothing", "axis")
     target = staticmethod(checks.one_hot)
 
@@ -221,7 +223,7 @@ class SparseCategoricalCrossentropy(_Formula):
     """-log p[y], class ids (N, …)."""
 
     labels = True
-    function = staticmethod(classification.sparse_categorical_crossentropy)
+    function = staticmethod(of_classes.sparse_categorical_crossentropy)
     settings = ("from_logits", "axis")
     target = staticmethod(checks.ids)
 
@@ -233,7 +235,7 @@ class SparseCategoricalCrossentropy(_Formula):
 class BinaryCrossentropy(_Formula):
     """mean(-y log p - (1 - y) log(1 - p)), targets in [0, 1]."""
 
-    function = staticmethod(classification.binary_crossentropy)
+    function = staticmethod(of_classes.binary_crossentropy)
     settings = ("from_logits", "label_smoothing")
     target = staticmethod(checks.probabilities)
 

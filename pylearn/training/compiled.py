@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -273,7 +272,7 @@ def _metrics_of(given: Any, names: Sequence[str], i: int) -> list[Any]:
 def _metric(given: Any, loss: losses.Loss | None, y: Any, shape: Shape, prefix: str) -> metrics.Metric:
     if isinstance(given, str) and given in metrics.lookup.ACCURACY:
         if loss is not None and loss.regression and not _classes(y):
-            warnings.warn("accuracy is for classification; showing it as asked, consider 'r2'", stacklevel=6)
+            registry.warn("accuracy is for classification; showing it as asked, consider 'r2'")
         made = metrics.resolve_accuracy(tuple(y.shape), tuple(shape), given)
     elif isinstance(given, str) and given in metrics.lookup.CROSSENTROPY:
         made = metrics.lookup.resolve_crossentropy(tuple(y.shape), tuple(shape), given)

@@ -5,15 +5,15 @@ Every error is in the caller's terms: "x", "y", the name of an input, the shapes
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from pylearn import _core, registry, structure
+from pylearn import registry, structure
 from pylearn._core import Tensor
+from pylearn.sparse import CSR
 
 Shape = tuple[int | None, ...]
 _NATIVE = ("float32", "float64", "int32", "int64", "uint8", "bool")
@@ -45,11 +45,11 @@ class Arrays:
 
     def slice(self, rows: Any) -> Arrays:
         """The rows of a slice (views) or of an index array (copies)."""
-        return Arrays(*([a[rows] for a in part] for part in (self.x, self.y, self.weights)))
+        return Arrays(*([a.rows(rows) if isinstance(a, CSR) else a[rows] for a in part] for part in (self.x, self.y, self.weights)))
 
 
 def is_array(value: Any) -> bool:
-    return hasattr(value, "shape") and hasattr(value, "dtype") or is_frame(value) or is_sparse(value)
+    return (hasattr(value, "shape") and hasattr(value, "dtype")) or is_frame(value) or is_sparse(value)
 
 
 def is_frame(value: Any) -> bool:
@@ -58,7 +58,7 @@ def is_frame(value: Any) -> bool:
 
 
 def is_sparse(value: Any) -> bool:
-    return hasattr(value, "tocsr") or isinstance(value, _core.CSR)
+    return hasattr(value, "tocsr") or isinstance(value, CSR)
 
 
 def is_stream(value: Any) -> bool:
@@ -70,17 +70,17 @@ def is_stream(value: Any) -> bool:
 
 
 def array(value: Any, what: str) -> Any:
-    """A NumPy array of a dtype the kernels take (or scipy's CSR matrix), without copying where that can be.
+    """A NumPy array of a dtype the kernels take (or CSR), without copying where that can be.
 
     Raises:
         TypeError, ValueError: text, objects, ragged lists; names ``what``.
     """
     if isinstance(value, Tensor):
         return value.numpy()
-    if isinstance(value, _core.CSR):
+    if isinstance(value, CSR):
         return value
     if hasattr(value, "tocsr"):
-        return value.tocsr()
+        return CSR.from_scipy(value)
     if is_frame(value):
         text = [str(c) for c, t in zip(value.columns, value.dtypes, strict=True)
                 if t == object or str(t) in ("str", "string", "category")] if hasattr(value, "columns") else []  # fmt: skip
@@ -122,7 +122,7 @@ def spread(value: Any, places: Sequence[Place], what: str) -> list[Any]:
             hint = registry.suggest(missing[0], extra)
             raise ValueError(f"{what} lacks {missing[0]!r}; the model has {', '.join(map(repr, names))}{hint}")
         if extra:
-            warnings.warn(f"{what}: {', '.join(map(repr, extra))} is not used by the model", stacklevel=4)
+            registry.warn(f"{what}: {', '.join(map(repr, extra))} is not used by the model")
         return [value[name] for name in names]
     if isinstance(value, (list, tuple)):
         if len(places) > 1:
@@ -270,10 +270,9 @@ def split(arrays: Arrays, fraction: float, stratify: bool) -> tuple[Arrays, Arra
         raise ValueError(f"validation_split={fraction} of {rows} rows leaves nothing to {'train on' if at == 0 else 'validate on'}")
     if not stratify:
         if arrays.y and is_sorted(arrays.y[0]):
-            warnings.warn(
+            registry.warn(
                 "validation_split takes the last rows, and y is sorted: validation would see other targets than "
-                "training. Shuffle the rows first, or use stratify=True", stacklevel=4,
-            )  # fmt: skip
+                "training. Shuffle the rows first, or use stratify=True")
         return arrays.slice(slice(0, at)), arrays.slice(slice(at, rows))
     if not arrays.y:
         raise ValueError("stratify=True needs y")

@@ -90,9 +90,7 @@ class CallbackList:
     def __init__(self, callbacks: Any = None, model: Any = None, params: dict[str, Any] | None = None) -> None:
         if callbacks is None:
             items: list[Any] = []
-        elif isinstance(callbacks, CallbackList):
-            items = list(callbacks)
-        elif isinstance(callbacks, Iterable):
+        elif isinstance(callbacks, CallbackList) or isinstance(callbacks, Iterable):
             items = list(callbacks)
         else:
             items = [callbacks]

@@ -10,14 +10,12 @@ import contextlib
 import inspect
 import math
 import time
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pylearn import _core, random, registry
-from pylearn._core import Tensor
 from pylearn.training import data, diagnose
 from pylearn.training.hooks import CallbackList, History, Logs
 from pylearn.training.progress import ProgressBar
@@ -76,8 +74,8 @@ def prepare(
     for i, place in enumerate(model.input_places() or []):
         if place.dtype.startswith("float") and "scale" not in model._hinted and data.unscaled_image(xs[i]):
             model._hinted.add("scale")
-            warnings.warn(f"{data.label(what + 'x', model.input_places() or [], i)} holds whole numbers up to "
-                          f"{int(np.max(xs[i][:256]))}; networks learn faster from x / 255.0", stacklevel=4)  # fmt: skip
+            registry.warn(f"{data.label(what + 'x', model.input_places() or [], i)} holds whole numbers up to "
+                          f"{int(np.max(xs[i][:256]))}; networks learn faster from x / 255.0")  # fmt: skip
     return arrays
 
 
@@ -94,7 +92,7 @@ class Feed:
         self.form = tuple((*a.shape[1:], a.dtype.char) if not data.is_sparse(a) else "csr" for a in self.sources)
         total = math.ceil(self.rows / self.batch)
         if steps is not None and steps > total:
-            warnings.warn(f"steps_per_epoch={steps}, but the data make only {total} batches", stacklevel=5)
+            registry.warn(f"steps_per_epoch={steps}, but the data make only {total} batches")
         self.steps = total if steps is None else min(total, _whole("steps_per_epoch", steps))
         self.names = _names(model, self.counts)
 
@@ -158,7 +156,7 @@ def fit(
                 raise ValueError(f"{name} cannot be given with a generator: it yields (x, y) or (x, y, sample_weight)")
         feed: Any = StreamFeed(model, data.Stream(x, steps_per_epoch), class_weight)
         if feed.stream.once and steps_per_epoch is None and epochs - initial_epoch > 1:
-            warnings.warn("x is an iterator without steps_per_epoch: the first epoch uses it up", stacklevel=3)
+            registry.warn("x is an iterator without steps_per_epoch: the first epoch uses it up")
     else:
         arrays = prepare(model, x, y, sample_weight, class_weight)
         if validation_split and validation_data is None:
@@ -167,6 +165,13 @@ def fit(
         feed = Feed(model, arrays, batch_size, steps_per_epoch)
     if validation_data is not None:
         validation = _validation(model, validation_data, validation_batch_size or batch_size, validation_steps)
+
+    for callback in CallbackList(callbacks):
+        if hasattr(callback, "set_validation_data"):
+            if validation_data is not None and not data.is_stream(validation_data):
+                callback.set_validation_data(*tuple(validation_data)[:2])
+            elif validation is not None:
+                callback.set_validation_data(held_out.x[0], held_out.y[0])
 
     history = History()
     bar = ProgressBar(verbose)
@@ -288,7 +293,7 @@ class Run:
                 plan.run_rows(sources, index, begin, end)
             else:
                 verified = True
-                if not verify(step, sources, index, begin, end, self._state()):
+                if not verify(step, sources, index, begin, end):
                     self._mismatch()
             for update in updates:
                 if not update.finite:
@@ -351,25 +356,22 @@ class Run:
             self.exhausted = True
         elif feed.stream.once and feed.stream.steps is not None and done < feed.stream.steps:
             self.exhausted = True
-            warnings.warn(f"the generator ended after {done} of {feed.stream.steps} batches; training stops", stacklevel=4)
+            registry.warn(f"the generator ended after {done} of {feed.stream.steps} batches; training stops")
         elif feed.stream.once and feed.stream.steps is None:
             self.exhausted = True
-
-    def _state(self) -> list[Tensor]:
-        return [*self.model.weights, *self.compiled.state()]
 
     def _mismatch(self) -> None:
         if not self.warned:
             self.warned = True
-            warnings.warn("a recorded step no longer does what the model does (a Python number it uses has changed); "
+            registry.warn("a recorded step no longer does what the model does (a Python number it uses has changed); "
                           "it is recorded again each time this is found. Use compile(run_eagerly=True) if numbers "
-                          "change within an epoch", stacklevel=5)  # fmt: skip
+                          "change within an epoch")  # fmt: skip
 
     def _stays_eager(self, step: Step) -> None:
         reason, step.reason = step.reason, ""
         if "eager" not in self.model._hinted:
             self.model._hinted.add("eager")
-            warnings.warn(f"the training step runs eagerly, slower but the same: {reason}", stacklevel=5)
+            registry.warn(f"the training step runs eagerly, slower but the same: {reason}")
 
     def _check_loss(self, batch: int) -> None:
         value = self.compiled.tracker.result()
@@ -401,8 +403,8 @@ def not_finite(
         with _core.grad_scope():
             predicted, masks, penalties = model.run_collecting(x, True)
             total, _ = compiled.loss_of(y, predicted, w, masks, penalties)
-            weights = optimizer.weights if optimizer is not None else []
-            grads = _core.gradients(total, weights) if weights else []
+        weights = optimizer.weights if optimizer is not None else []
+        grads = _core.gradients(total, weights) if weights else []
         values = []
         for i, objective in enumerate(compiled.outputs or []):
             if objective.loss is not None:

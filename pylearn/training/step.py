@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
@@ -11,12 +10,9 @@ import numpy as np
 
 from pylearn import _core
 from pylearn._core import Tensor, asarray
+from pylearn.sparse import CSR
 
 Function = Callable[[list[Any]], list[Tensor]]
-
-
-def capture_enabled() -> bool:
-    return os.environ.get("PYLEARN_CAPTURE", "1") not in ("0", "false", "off")
 
 
 class Step:
@@ -28,7 +24,7 @@ class Step:
         eager: never record.
     """
 
-    __slots__ = ("dtypes", "eager", "function", "plan", "reason", "ran")
+    __slots__ = ("dtypes", "eager", "function", "plan", "ran", "reason")
 
     def __init__(self, function: Function, dtypes: Sequence[str], eager: bool = False) -> None:
         self.function, self.dtypes, self.eager = function, list(dtypes), eager
@@ -57,7 +53,8 @@ class Step:
         places = plan.begin(batch)
         outputs: list[Tensor] = []
         try:
-            outputs = self.function(places)
+            # other handles, so that what hangs on these (a softmax's logits) does not outlive the step
+            outputs = [_core.detach(t) for t in self.function(places)]
         except BaseException:
             plan.end([])
             raise
@@ -79,9 +76,8 @@ def take(source: Any, rows: Any, dtype: str) -> Any:
     if isinstance(source, Tensor):
         chosen = source.numpy()[rows]
         return asarray(np.ascontiguousarray(chosen, dtype=dtype) if isinstance(rows, slice) else chosen.astype(dtype))
-    if isinstance(source, _core.CSR):
-        return source[rows]
-    return _core.CSR(source[rows])
+    chosen = source.rows(rows)
+    return chosen if chosen.dtype == dtype else CSR(chosen.indptr, chosen.indices, chosen.values.astype(dtype), chosen.shape)
 
 
 class Steps:
@@ -111,27 +107,20 @@ class Steps:
         return len(self._steps)
 
 
-def snapshot(tensors: Sequence[Tensor]) -> list[bytes]:
-    return [t.numpy().tobytes() for t in tensors]
-
-
-def verify(step: Step, sources: Sequence[Any], index: Any, begin: int, end: int, state: Sequence[Tensor]) -> bool:
+def verify(step: Step, sources: Sequence[Any], index: Any, begin: int, end: int) -> bool:
     """One step, run both eagerly and by replay from the same state; do they leave the same bits?
 
     On a difference the eager result stays, and the step is recorded again.
     """
     plan = step.plan
     batch = step.gather(sources, index, begin, end)
-    plan.save_state()
+    before = plan.save_state()
     step.function(batch)
-    wanted = snapshot(state)
-    plan.restore_state()
+    eager = plan.save_state()
+    plan.restore_state(before)
     plan.run_rows(sources, index, begin, end)
-    if snapshot(state) == wanted:
+    if plan.state_equals(eager):
         return True
-    plan.restore_state()
-    step.function(batch)
+    plan.restore_state(eager)
     step.forget()
     return False
-
-

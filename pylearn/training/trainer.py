@@ -12,10 +12,11 @@ from pylearn._core import Tensor
 from pylearn.layers import Layer
 from pylearn.layers.naming import Changes, here
 from pylearn.optimizers.base import Moves
+from pylearn.replay import capture_enabled
 from pylearn.training import data, loop
 from pylearn.training.compiled import Compiled
 from pylearn.training.hooks import CallbackList, History
-from pylearn.training.step import Step, Steps, capture_enabled
+from pylearn.training.step import Step, Steps
 
 _ARRAY = np.ndarray
 
@@ -272,9 +273,8 @@ class Trainer(Layer):
             with _core.grad_scope():
                 predicted, masks, penalties = self.run_collecting(x, True)
                 total, each = compiled.loss_of(y, predicted, w, masks, penalties)
-                if weights:
-                    _core.gradients(total, weights, out=grads)
             if optimizer is not None:
+                _core.gradients(total, weights, out=grads)
                 optimizer.update(total)
             compiled.update(y, predicted, w, masks, total, each, rows)
             return []

@@ -1,0 +1,877 @@
+# Written by cpp/bindings/stubs.py with pybind11-stubgen 3.0.0: do not edit.
+"""
+The compiled core of pylearn: tensors, ops, autograd, capture.
+"""
+from __future__ import annotations
+import collections.abc
+import numpy as np
+import typing
+import typing_extensions
+__all__: list[str] = ['Plan', 'PlanState', 'Tensor', 'Update', 'abandon_recording', 'abs', 'absolute_error', 'adam_update', 'add', 'all', 'any', 'arccos', 'arcsin', 'arctan', 'arctan2', 'argmax', 'argmin', 'asarray', 'assign', 'assign_add', 'binary_cross_entropy', 'broadcast_to', 'cast', 'ceil', 'clip', 'concatenate', 'conv2d', 'conv2d_backward', 'copy', 'copysign', 'cos', 'cosh', 'csr_matmul', 'cumsum', 'default_generator', 'detach', 'digamma', 'divide', 'dropout', 'elu', 'enter_grad', 'equal', 'erf', 'erfc', 'exit_grad', 'exp', 'expand_dims', 'expm1', 'flip', 'floor', 'floor_divide', 'fmod', 'from_dlpack', 'gelu', 'grad_enabled', 'grad_scope', 'gradients', 'greater', 'greater_equal', 'hard_sigmoid', 'huber', 'hypot', 'info', 'is_recording', 'is_watched', 'isfinite', 'isinf', 'isnan', 'leaky_relu', 'less', 'less_equal', 'lgamma', 'linear', 'log', 'log10', 'log1p', 'log2', 'log_softmax', 'log_softmax_backward', 'logaddexp', 'logical_and', 'logical_not', 'logical_or', 'logical_xor', 'logits_of', 'logsumexp', 'lstm_cell', 'lstm_cell_backward', 'make_generator', 'matmul', 'matmul_backward', 'max', 'maximum', 'mean', 'memory', 'min', 'minimum', 'multiply', 'negative', 'no_grad', 'not_equal', 'num_threads', 'one_hot', 'op_names', 'pad', 'power', 'prod', 'random_draw', 'random_integers', 'random_seed', 'reciprocal', 'relu', 'remainder', 'reshape', 'round', 'rsqrt', 'same_memory', 'selu', 'set_num_threads', 'sgd_update', 'sigmoid', 'sign', 'silu', 'sin', 'sinh', 'slice', 'softmax', 'softmax_backward', 'softmax_cross_entropy', 'softmax_cross_entropy_backward', 'softplus', 'softsign', 'split', 'sqrt', 'square', 'squared_error', 'squeeze', 'stack', 'std', 'stop_gradient', 'subtract', 'sum', 'take', 'tan', 'tanh', 'transpose', 'trim_memory', 'trunc', 'var', 'watch', 'watch_parameter', 'where']
+class Tensor:
+    """
+    An array that ops can be recorded on.
+
+    Made with pylearn.asarray from NumPy arrays (sharing their memory), lists and numbers. Ops follow NumPy's broadcasting and type promotion; Python numbers take the type of the array beside them.
+    """
+    __array_priority__: typing.ClassVar[int] = 1000
+    name: str
+    def __abs__(self) -> Tensor:
+        ...
+    def __add__(self, arg0: typing.Any) -> typing.Any:
+        ...
+    def __and__(self, arg0: typing.Any) -> typing.Any:
+        ...
+    def __array__(self, dtype: typing.Any = None, copy: typing.Any = None) -> typing.Any:
+        ...
+    def __array_ufunc__(self, ufunc: typing.Any, method: str, *inputs: typing.Any, **kwargs: typing.Any) -> typing.Any:
+        """
+        ``np.exp(tensor)``, ``ndarray @ tensor``: the op of that name, so that gradients are kept.
+        """
+    def __bool__(self) -> bool:
+        ...
+    def __copy__(self) -> Tensor:
+        ...
+    def __deepcopy__(self, arg0: typing.Any) -> Tensor:
+        ...
+    def __dlpack__(self, *, stream: typing.Any = None, max_version: typing.Any = None, dl_device: typing.Any = None, copy: typing.Any = None) -> typing_extensions.CapsuleType:
+        ...
+    def __dlpack_device__(self) -> tuple[int, int]:
+        ...
+    def __eq__(self, arg0: typing.Any) -> typing.Any:
+        ...
+    def __float__(self) -> float:
+        ...
+    def __floordiv__(self, arg0: typing.Any) -> typing.Any:
+        ...
+    def __format__(self, arg0: str) -> typing.Any:
+        ...
+    def __ge__(self, arg0: typing.Any) -> typing.Any:
+        ...
+    def __getitem__(self, arg0: typing.Any) -> Tensor:
+        ...
+    def __getstate__(self) -> tuple[np.ndarray, str]:
+        ...
+    def __gt__(self, arg0: typing.Any) -> typing.Any:
+        ...
+    def __hash__(self) -> int:
+        ...
+    def __index__(self) -> int:
+        ...
+    def __init__(self, x: typing.Any, dtype: typing.Any = None) -> None:
+        ...
+    def __int__(self) -> int:
+        ...
+    def __invert__(self) -> Tensor:
+        ...
+    def __iter__(self) -> collections.abc.Iterator:
+        ...
+    def __le__(self, arg0: typing.Any) -> typing.Any:
+        ...
+    def __len__(self) -> int:
+        ...
+    def __lt__(self, arg0: typing.Any) -> typing.Any:
+        ...
+    def __matmul__(self, arg0: typing.Any) -> typing.Any:
+        ...
+    def __mod__(self, arg0: typing.Any) -> typing.Any:
+        ...
+    def __mul__(self, arg0: typing.Any) -> typing.Any:
+        ...
+    def __ne__(self, arg0: typing.Any) -> typing.Any:
+        ...
+    def __neg__(self) -> Tensor:
+        ...
+    def __or__(self, arg0: typing.Any) -> typing.Any:
+        ...
+    def __pos__(self) -> Tensor:
+        ...
+    def __pow__(self, arg0: typing.Any) -> typing.Any:
+        ...
+    def __radd__(self, arg0: typing.Any) -> typing.Any:
+        ...
+    def __rand__(self, arg0: typing.Any) -> typing.Any:
+        ...
+    def __repr__(self) -> str:
+        ...
+    def __rfloordiv__(self, arg0: typing.Any) -> typing.Any:
+        ...
+    def __rmatmul__(self, arg0: typing.Any) -> typing.Any:
+        ...
+    def __rmod__(self, arg0: typing.Any) -> typing.Any:
+        ...
+    def __rmul__(self, arg0: typing.Any) -> typing.Any:
+        ...
+    def __ror__(self, arg0: typing.Any) -> typing.Any:
+        ...
+    def __rpow__(self, arg0: typing.Any) -> typing.Any:
+        ...
+    def __rsub__(self, arg0: typing.Any) -> typing.Any:
+        ...
+    def __rtruediv__(self, arg0: typing.Any) -> typing.Any:
+        ...
+    def __rxor__(self, arg0: typing.Any) -> typing.Any:
+        ...
+    def __setitem__(self, arg0: typing.Any, arg1: typing.Any) -> None:
+        ...
+    def __setstate__(self, arg0: tuple) -> None:
+        ...
+    def __sub__(self, arg0: typing.Any) -> typing.Any:
+        ...
+    def __truediv__(self, arg0: typing.Any) -> typing.Any:
+        ...
+    def __xor__(self, arg0: typing.Any) -> typing.Any:
+        ...
+    def all(self, axis: typing.Any = None, dtype: typing.Any = None, out: typing.Any = None, keepdims: bool = False) -> Tensor:
+        ...
+    def any(self, axis: typing.Any = None, dtype: typing.Any = None, out: typing.Any = None, keepdims: bool = False) -> Tensor:
+        ...
+    def argmax(self, axis: typing.Any = None, out: typing.Any = None, keepdims: bool = False) -> Tensor:
+        ...
+    def argmin(self, axis: typing.Any = None, out: typing.Any = None, keepdims: bool = False) -> Tensor:
+        ...
+    def astype(self, dtype: typing.Any) -> Tensor:
+        ...
+    def backward(self) -> None:
+        ...
+    def copy(self) -> Tensor:
+        ...
+    def flatten(self) -> Tensor:
+        ...
+    def item(self) -> typing.Any:
+        """
+        The one element as a Python number.
+        """
+    def max(self, axis: typing.Any = None, dtype: typing.Any = None, out: typing.Any = None, keepdims: bool = False) -> Tensor:
+        ...
+    def mean(self, axis: typing.Any = None, dtype: typing.Any = None, out: typing.Any = None, keepdims: bool = False) -> Tensor:
+        ...
+    def min(self, axis: typing.Any = None, dtype: typing.Any = None, out: typing.Any = None, keepdims: bool = False) -> Tensor:
+        ...
+    def numpy(self) -> np.ndarray:
+        """
+        A NumPy view of the same memory.
+        """
+    def prod(self, axis: typing.Any = None, dtype: typing.Any = None, out: typing.Any = None, keepdims: bool = False) -> Tensor:
+        ...
+    def ravel(self) -> Tensor:
+        ...
+    def reshape(self, *args) -> Tensor:
+        ...
+    def squeeze(self, axis: typing.Any = None) -> Tensor:
+        ...
+    def std(self, axis: typing.Any = None, dtype: typing.Any = None, out: typing.Any = None, ddof: typing.SupportsFloat | typing.SupportsIndex = 0.0, keepdims: bool = False) -> Tensor:
+        ...
+    def sum(self, axis: typing.Any = None, dtype: typing.Any = None, out: typing.Any = None, keepdims: bool = False) -> Tensor:
+        ...
+    def to(self, device: typing.Any) -> Tensor:
+        ...
+    def tolist(self) -> typing.Any:
+        ...
+    def transpose(self, *args) -> Tensor:
+        ...
+    def var(self, axis: typing.Any = None, dtype: typing.Any = None, out: typing.Any = None, ddof: typing.SupportsFloat | typing.SupportsIndex = 0.0, keepdims: bool = False) -> Tensor:
+        ...
+    @property
+    def T(self) -> Tensor:
+        ...
+    @property
+    def device(self) -> str:
+        ...
+    @property
+    def dtype(self) -> np.dtype[typing.Any]:
+        ...
+    @property
+    def mT(self) -> Tensor:
+        ...
+    @property
+    def nbytes(self) -> int:
+        ...
+    @property
+    def ndim(self) -> int:
+        ...
+    @property
+    def readonly(self) -> bool:
+        ...
+    @property
+    def shape(self) -> tuple:
+        ...
+    @property
+    def size(self) -> int:
+        ...
+    @property
+    def strides(self) -> tuple:
+        """
+        Bytes from one element to the next along each axis.
+        """
+class grad_scope:
+    """
+    Context in which ops on watched tensors are recorded; scopes nest.
+    """
+    def __enter__(self) -> None:
+        ...
+    def __exit__(self, *args) -> None:
+        ...
+    def __init__(self) -> None:
+        ...
+class no_grad:
+    """
+    Context in which nothing is recorded for gradients.
+    """
+    def __enter__(self) -> None:
+        ...
+    def __exit__(self, *args) -> None:
+        ...
+    def __init__(self) -> None:
+        ...
+class PlanState:
+    pass
+class Plan:
+    """
+    A recorded step. begin(inputs) gives fixed places holding copies; what is computed from them until end(outputs) is written down; run() repeats it.
+    """
+    def __init__(self) -> None:
+        ...
+    def begin(self, inputs: collections.abc.Iterable) -> list[Tensor]:
+        ...
+    def end(self, outputs: collections.abc.Iterable) -> str:
+        """
+        '' when the plan can be run, else why not.
+        """
+    def restore_state(self, state: PlanState) -> None:
+        ...
+    def run(self, inputs: collections.abc.Iterable, copy: bool = True) -> list[Tensor]:
+        ...
+    def run_rows(self, sources: collections.abc.Iterable, index: typing.Any, begin: typing.SupportsInt | typing.SupportsIndex, end: typing.SupportsInt | typing.SupportsIndex) -> list[Tensor]:
+        """
+        Feed rows index[begin:end] of the sources and run; the outputs are not copied.
+        """
+    def save_state(self) -> PlanState:
+        """
+        A copy of everything outside that the step writes.
+        """
+    def state_equals(self, state: PlanState) -> bool:
+        """
+        Is it now what it was then, bit for bit?
+        """
+    @property
+    def launches(self) -> list[str]:
+        """
+        The kernels called, in order.
+        """
+    @property
+    def memory(self) -> int:
+        """
+        Bytes of the step's own memory.
+        """
+class Update:
+    """
+    One fused optimizer update of many parameters (kind 'sgd' or 'adam'). Construction moves the parameters into one arena; gradients are written to .grads; .apply() is one launch.
+    """
+    def __init__(self, kind: str, params: collections.abc.Iterable, hyper: dict = {}) -> None:
+        ...
+    def apply(self, loss: typing.Any = None) -> None:
+        """
+        Update every parameter from .grads; skipped when a gradient or loss is not finite.
+        """
+    def load_state(self, state: dict) -> None:
+        ...
+    def set_segment(self, i: typing.SupportsInt | typing.SupportsIndex, rate: typing.SupportsFloat | typing.SupportsIndex = 1.0, decay: typing.SupportsFloat | typing.SupportsIndex = 0.0, frozen: bool = False) -> None:
+        ...
+    def state(self) -> dict:
+        """
+        Copies: step, rate, and each slot as 'm/0', ...
+        """
+    @property
+    def finite(self) -> bool:
+        ...
+    @property
+    def grads(self) -> list[Tensor]:
+        ...
+    @property
+    def rate(self) -> float:
+        ...
+    @rate.setter
+    def rate(self, arg1: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def skipped(self) -> int:
+        ...
+    @skipped.setter
+    def skipped(self, arg1: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def slots(self) -> dict:
+        ...
+    @property
+    def step(self) -> int:
+        ...
+    @step.setter
+    def step(self, arg1: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+def abandon_recording(why: str) -> None:
+    ...
+def abs(x, *, out = None) -> typing.Any:
+    """
+    |x|; its slope at 0 is 0.
+    """
+def absolute_error(x1, x2, *, out = None) -> typing.Any:
+    """
+    |x1 - x2|; shapes must agree.
+    """
+def adam_update(p, g, m, v, step, lr = 0.001, beta_1 = 0.9, beta_2 = 0.999, epsilon = 1e-07, weight_decay = 0.0, decoupled = False) -> typing.Any:
+    """
+    One Adam step (Kingma & Ba 2014) on p, m and v in place; step counts from 1.
+    """
+def add(x1, x2, *, out = None) -> typing.Any:
+    """
+    x1 + x2.
+    """
+def all(x, axis = None, keepdims = False, *, out = None) -> typing.Any:
+    """
+    Is everything not 0 over the axes?
+    """
+def any(x, axis = None, keepdims = False, *, out = None) -> typing.Any:
+    """
+    Is anything not 0 over the axes?
+    """
+def arccos(x, *, out = None) -> typing.Any:
+    """
+    Inverse cosine, in radians.
+    """
+def arcsin(x, *, out = None) -> typing.Any:
+    """
+    Inverse sine, in radians.
+    """
+def arctan(x, *, out = None) -> typing.Any:
+    """
+    Inverse tangent, in radians.
+    """
+def arctan2(x1, x2, *, out = None) -> typing.Any:
+    """
+    Angle of the point (x2, x1), in radians.
+    """
+def argmax(x, axis = None, keepdims = False, *, out = None) -> typing.Any:
+    """
+    Position of the first largest along the axis; over the flat array by default.
+    """
+def argmin(x, axis = None, keepdims = False, *, out = None) -> typing.Any:
+    """
+    Position of the first smallest along the axis; over the flat array by default.
+    """
+def asarray(x: typing.Any, dtype: typing.Any = None, copy: bool = False) -> Tensor:
+    """
+    A Tensor over x's memory where that is possible, else over a copy.
+    """
+def assign(dst, value) -> typing.Any:
+    """
+    Write value, broadcast, into dst in place; returns dst.
+    """
+def assign_add(dst, value) -> typing.Any:
+    """
+    Add value, broadcast, to dst in place; returns dst.
+    """
+def binary_cross_entropy(logits, targets, *, out = None) -> typing.Any:
+    """
+    max(z, 0) - z t + log(1 + exp(-|z|)), elementwise, from logits z; shapes must agree.
+    """
+def broadcast_to(x, shape, *, out = None) -> typing.Any:
+    """
+    x repeated to a shape; a view.
+    """
+def cast(x, dtype, *, out = None) -> typing.Any:
+    """
+    x as another type; float to integer truncates and saturates.
+    """
+def ceil(x, *, out = None) -> typing.Any:
+    """
+    Smallest integer not below x.
+    """
+def clip(x, min = None, max = None, *, out = None) -> typing.Any:
+    """
+    min(max(x, min), max); give one bound or both.
+    """
+def concatenate(xs, axis = 0, *, out = None) -> typing.Any:
+    """
+    Joined along an axis.
+    """
+def conv2d(x, w, b = None, strides = 1, padding = 'valid', dilation = 1, groups = 1, *, out = None) -> typing.Any:
+    """
+    Convolution of images x (N, H, W, C) with kernels w (KH, KW, C / groups, F).
+    """
+def conv2d_backward(dy, x, w, strides = 1, padding = 'valid', dilation = 1, groups = 1) -> typing.Any:
+    """
+    Gradients (dx, dw, db) of conv2d.
+    """
+def copy(x, *, out = None) -> typing.Any:
+    """
+    x in new, contiguous memory.
+    """
+def copysign(x1, x2, *, out = None) -> typing.Any:
+    """
+    |x1| with the sign of x2.
+    """
+def cos(x, *, out = None) -> typing.Any:
+    """
+    Cosine, x in radians.
+    """
+def cosh(x, *, out = None) -> typing.Any:
+    """
+    Hyperbolic cosine.
+    """
+def csr_matmul(indptr, indices, values, rows, cols, x, transpose = False, *, out = None) -> typing.Any:
+    """
+    Sparse times dense. The index arrays must have been checked: use pylearn.CSR.
+    """
+def cumsum(x, axis = None, *, out = None) -> typing.Any:
+    """
+    Running sum along the axis; of the flat array by default.
+    """
+def default_generator() -> Tensor:
+    """
+    The state that dropout and initializers draw from.
+    """
+def detach(t: Tensor) -> Tensor:
+    ...
+def digamma(x, *, out = None) -> typing.Any:
+    """
+    Slope of lgamma.
+    """
+def divide(x1, x2, *, out = None) -> typing.Any:
+    """
+    x1 / x2; integers give float64.
+    """
+def dropout(x, rate, generator = None, *, out = None) -> typing.Any:
+    """
+    Each element is 0 with probability rate, else divided by 1 - rate.
+    """
+def elu(x, alpha = 1.0, *, out = None) -> typing.Any:
+    """
+    x above 0, alpha (exp(x) - 1) below (Clevert et al. 2015).
+    """
+def enter_grad() -> None:
+    ...
+def equal(x1, x2, *, out = None) -> typing.Any:
+    """
+    x1 == x2.
+    """
+def erf(x, *, out = None) -> typing.Any:
+    """
+    Error function.
+    """
+def erfc(x, *, out = None) -> typing.Any:
+    """
+    1 - erf(x), exact for large x.
+    """
+def exit_grad() -> None:
+    ...
+def exp(x, *, out = None) -> typing.Any:
+    """
+    e ** x.
+    """
+def expand_dims(x, axis, *, out = None) -> typing.Any:
+    """
+    A new axis of size 1.
+    """
+def expm1(x, *, out = None) -> typing.Any:
+    """
+    exp(x) - 1, exact near 0.
+    """
+def flip(x, axis = None, *, out = None) -> typing.Any:
+    """
+    Order reversed along the axes; a view.
+    """
+def floor(x, *, out = None) -> typing.Any:
+    """
+    Largest integer not above x.
+    """
+def floor_divide(x1, x2, *, out = None) -> typing.Any:
+    """
+    floor(x1 / x2); integers by 0 give 0.
+    """
+def fmod(x1, x2, *, out = None) -> typing.Any:
+    """
+    Remainder with the sign of x1.
+    """
+def from_dlpack(x: typing.Any) -> Tensor:
+    """
+    A Tensor over the memory of any object that speaks DLPack.
+    """
+def gelu(x, approximate = False, *, out = None) -> typing.Any:
+    """
+    x Phi(x) (Hendrycks & Gimpel 2016), by erf or by the tanh approximation.
+    """
+def grad_enabled() -> bool:
+    ...
+def gradients(y: Tensor, xs: typing.Any, out: typing.Any = None, seed: typing.Any = None) -> list[Tensor]:
+    """
+    Gradients of y (one number, or weighted by seed) for each x; written into `out` where given.
+    """
+def greater(x1, x2, *, out = None) -> typing.Any:
+    """
+    x1 > x2.
+    """
+def greater_equal(x1, x2, *, out = None) -> typing.Any:
+    """
+    x1 >= x2.
+    """
+def hard_sigmoid(x, *, out = None) -> typing.Any:
+    """
+    clip(x / 6 + 0.5, 0, 1).
+    """
+def huber(x1, x2, delta = 1.0, *, out = None) -> typing.Any:
+    """
+    d**2 / 2 for |d| <= delta, delta (|d| - delta / 2) beyond; shapes must agree (Huber 1964).
+    """
+def hypot(x1, x2, *, out = None) -> typing.Any:
+    """
+    sqrt(x1**2 + x2**2), without overflow.
+    """
+def info() -> dict:
+    """
+    Version, ISA in use, ISAs usable here, threads, and why there is no CUDA.
+    """
+def is_recording() -> bool:
+    ...
+def is_watched(t: Tensor) -> bool:
+    ...
+def isfinite(x, *, out = None) -> typing.Any:
+    """
+    Is x neither NaN nor infinite?
+    """
+def isinf(x, *, out = None) -> typing.Any:
+    """
+    Is x infinite?
+    """
+def isnan(x, *, out = None) -> typing.Any:
+    """
+    Is x NaN?
+    """
+def leaky_relu(x, negative_slope = 0.2, *, out = None) -> typing.Any:
+    """
+    x above 0, negative_slope * x below.
+    """
+def less(x1, x2, *, out = None) -> typing.Any:
+    """
+    x1 < x2.
+    """
+def less_equal(x1, x2, *, out = None) -> typing.Any:
+    """
+    x1 <= x2.
+    """
+def lgamma(x, *, out = None) -> typing.Any:
+    """
+    log |Gamma(x)|.
+    """
+def linear(x, w, b = None, activation = None, *, out = None) -> typing.Any:
+    """
+    activation(x @ w + b): x (..., in), w (in, out), b (out); activation None, 'relu', 'sigmoid' or 'tanh'.
+    """
+def log(x, *, out = None) -> typing.Any:
+    """
+    Natural logarithm; -inf at 0, NaN below.
+    """
+def log10(x, *, out = None) -> typing.Any:
+    """
+    Logarithm to base 10.
+    """
+def log1p(x, *, out = None) -> typing.Any:
+    """
+    log(1 + x), exact near 0.
+    """
+def log2(x, *, out = None) -> typing.Any:
+    """
+    Logarithm to base 2.
+    """
+def log_softmax(x, axis = -1, *, out = None) -> typing.Any:
+    """
+    log of softmax, without overflow.
+    """
+def log_softmax_backward(dy, y, axis = -1, *, out = None) -> typing.Any:
+    """
+    Gradient of log_softmax from its output y.
+    """
+def logaddexp(x1, x2, *, out = None) -> typing.Any:
+    """
+    log(exp(x1) + exp(x2)), without overflow.
+    """
+def logical_and(x1, x2, *, out = None) -> typing.Any:
+    """
+    Both not 0.
+    """
+def logical_not(x, *, out = None) -> typing.Any:
+    """
+    x == 0.
+    """
+def logical_or(x1, x2, *, out = None) -> typing.Any:
+    """
+    Either not 0.
+    """
+def logical_xor(x1, x2, *, out = None) -> typing.Any:
+    """
+    Exactly one not 0.
+    """
+def logits_of(y: Tensor) -> typing.Any:
+    """
+    (logits, 'softmax' or 'sigmoid') when y is that function's own output, else None.
+    """
+def logsumexp(x, axis = None, keepdims = False, *, out = None) -> typing.Any:
+    """
+    log(sum(exp(x))) over the axes, without overflow.
+    """
+def lstm_cell(x, h, c, w, u, b = None, activation = 'tanh') -> typing.Any:
+    """
+    One LSTM step (h, c): x (B, F), h and c (B, H), w (F, 4H), u (H, 4H), b (4H); gates i, f, c, o.
+    """
+def lstm_cell_backward(dh, dc, x, h, c, w, u, b = None, activation = 'tanh') -> typing.Any:
+    """
+    Gradients [dx, dh, dc, dw, du(, db)] of lstm_cell.
+    """
+def make_generator(seed: typing.Any) -> Tensor:
+    ...
+def matmul(x1, x2, *, out = None) -> typing.Any:
+    """
+    Matrix product, as NumPy's matmul: (..., M, K) @ (..., K, N).
+    """
+def matmul_backward(dy, x1, x2) -> typing.Any:
+    """
+    Gradients (dx1, dx2) of matmul.
+    """
+def max(x, axis = None, keepdims = False, *, out = None) -> typing.Any:
+    """
+    Largest over the axes; NaN wins. Ties share the gradient.
+    """
+def maximum(x1, x2, *, out = None) -> typing.Any:
+    """
+    The larger; NaN wins. Ties share the gradient.
+    """
+def mean(x, axis = None, keepdims = False, *, out = None) -> typing.Any:
+    """
+    Mean over the axes; NaN when there is nothing to average.
+    """
+def memory() -> dict:
+    """
+    Bytes that the allocator holds from the system, and uses.
+    """
+def min(x, axis = None, keepdims = False, *, out = None) -> typing.Any:
+    """
+    Smallest over the axes; NaN wins. Ties share the gradient.
+    """
+def minimum(x1, x2, *, out = None) -> typing.Any:
+    """
+    The smaller; NaN wins. Ties share the gradient.
+    """
+def multiply(x1, x2, *, out = None) -> typing.Any:
+    """
+    x1 * x2.
+    """
+def negative(x, *, out = None) -> typing.Any:
+    """
+    -x.
+    """
+def not_equal(x1, x2, *, out = None) -> typing.Any:
+    """
+    x1 != x2.
+    """
+def num_threads() -> int:
+    """
+    Threads that kernels may use.
+    """
+def one_hot(x, num_classes, dtype = 'float32', *, out = None) -> typing.Any:
+    """
+    Rows with a 1 at the id; ids out of range give zeros.
+    """
+def op_names() -> list:
+    """
+    The names in ops.def.
+    """
+def pad(x, pad_width, value = 0.0, *, out = None) -> typing.Any:
+    """
+    A border of a constant: an int, (before, after), or a pair for each dimension.
+    """
+def power(x1, x2, *, out = None) -> typing.Any:
+    """
+    x1 ** x2.
+    """
+def prod(x, axis = None, keepdims = False, *, out = None) -> typing.Any:
+    """
+    Product over the axes.
+    """
+def random_draw(shape, kind, low, high, dtype, generator = None, *, out = None) -> typing.Any:
+    """
+    Kind 0 uniform, 1 normal, 2 truncated normal; see pylearn.random.
+    """
+def random_integers(shape, low, high, generator = None, *, out = None) -> typing.Any:
+    """
+    Integers in [low, high); see pylearn.random.
+    """
+def random_seed(seed: typing.Any) -> None:
+    """
+    Restart the default generator.
+    """
+def reciprocal(x, *, out = None) -> typing.Any:
+    """
+    1 / x.
+    """
+def relu(x, *, out = None) -> typing.Any:
+    """
+    max(x, 0); its slope at 0 is 0.
+    """
+def remainder(x1, x2, *, out = None) -> typing.Any:
+    """
+    x1 - x2 floor(x1 / x2): the sign of x2.
+    """
+def reshape(x, shape, *, out = None) -> typing.Any:
+    """
+    The same elements under another shape; one size may be -1.
+    """
+def round(x, *, out = None) -> typing.Any:
+    """
+    Nearest integer, halves to even.
+    """
+def rsqrt(x, *, out = None) -> typing.Any:
+    """
+    1 / sqrt(x).
+    """
+def same_memory(a: Tensor, b: Tensor) -> bool:
+    ...
+def selu(x, *, out = None) -> typing.Any:
+    """
+    Scaled ELU with the self-normalising constants (Klambauer et al. 2017).
+    """
+def set_num_threads(n: typing.Any) -> None:
+    """
+    Use n threads from now on; results do not depend on it.
+    """
+def sgd_update(p, g, lr = 0.01, momentum = 0.0, velocity = None, nesterov = False, weight_decay = 0.0) -> typing.Any:
+    """
+    One SGD step on p in place (and on velocity).
+    """
+def sigmoid(x, *, out = None) -> typing.Any:
+    """
+    1 / (1 + exp(-x)), without overflow.
+    """
+def sign(x, *, out = None) -> typing.Any:
+    """
+    -1, 0 or 1; NaN stays.
+    """
+def silu(x, *, out = None) -> typing.Any:
+    """
+    x sigmoid(x), also called swish.
+    """
+def sin(x, *, out = None) -> typing.Any:
+    """
+    Sine, x in radians.
+    """
+def sinh(x, *, out = None) -> typing.Any:
+    """
+    Hyperbolic sine.
+    """
+def slice(x, start, stop, step, *, out = None) -> typing.Any:
+    """
+    A view: one start, stop and step for each dimension, clamped to it; with a negative step, stop -1 is before the first element.
+    """
+def softmax(x, axis = -1, *, out = None) -> typing.Any:
+    """
+    exp(x) / sum(exp(x)) along the axis.
+    """
+def softmax_backward(dy, y, axis = -1, *, out = None) -> typing.Any:
+    """
+    Gradient of softmax from its output y.
+    """
+def softmax_cross_entropy(logits, labels, *, out = None) -> typing.Any:
+    """
+    -sum(labels * log_softmax(logits)) for each row; labels are integer ids (...,) or rows (..., classes).
+    """
+def softmax_cross_entropy_backward(dy, logits, labels, *, out = None) -> typing.Any:
+    """
+    Gradient with respect to logits; dy has one number a row.
+    """
+def softplus(x, *, out = None) -> typing.Any:
+    """
+    log(1 + exp(x)), without overflow.
+    """
+def softsign(x, *, out = None) -> typing.Any:
+    """
+    x / (1 + |x|).
+    """
+def split(x, indices_or_sections, axis = 0) -> typing.Any:
+    """
+    Views of equal parts, or cut at positions.
+    """
+def sqrt(x, *, out = None) -> typing.Any:
+    """
+    Square root; NaN below 0.
+    """
+def square(x, *, out = None) -> typing.Any:
+    """
+    x * x.
+    """
+def squared_error(x1, x2, *, out = None) -> typing.Any:
+    """
+    (x1 - x2)**2; shapes must agree.
+    """
+def squeeze(x, axis = None, *, out = None) -> typing.Any:
+    """
+    Without axes of size 1.
+    """
+def stack(xs, axis = 0, *, out = None) -> typing.Any:
+    """
+    Joined along a new axis.
+    """
+def std(x, axis = None, ddof = 0.0, keepdims = False, *, out = None) -> typing.Any:
+    """
+    Square root of var.
+    """
+def stop_gradient(x) -> typing.Any:
+    """
+    x, through which no gradient flows.
+    """
+def subtract(x1, x2, *, out = None) -> typing.Any:
+    """
+    x1 - x2.
+    """
+def sum(x, axis = None, keepdims = False, *, out = None) -> typing.Any:
+    """
+    Sum over the axes (all by default); bool and integers give int64.
+    """
+def take(x, indices, axis = None, *, out = None) -> typing.Any:
+    """
+    Elements by position along the axis; IndexError when out of range.
+    """
+def tan(x, *, out = None) -> typing.Any:
+    """
+    Tangent, x in radians.
+    """
+def tanh(x, *, out = None) -> typing.Any:
+    """
+    Hyperbolic tangent.
+    """
+def transpose(x, axes = None, *, out = None) -> typing.Any:
+    """
+    Axes in another order, reversed by default; a view.
+    """
+def trim_memory() -> None:
+    """
+    Give unused memory back to the system.
+    """
+def trunc(x, *, out = None) -> typing.Any:
+    """
+    Towards zero.
+    """
+def var(x, axis = None, ddof = 0.0, keepdims = False, *, out = None) -> typing.Any:
+    """
+    Mean squared distance from the mean, over n - ddof.
+    """
+def watch(t: Tensor) -> Tensor:
+    """
+    A handle on t's elements to take gradients with respect to.
+    """
+def watch_parameter(t: Tensor) -> None:
+    """
+    Mark t itself, for good, as something to differentiate by.
+    """
+def where(condition, x1, x2, *, out = None) -> typing.Any:
+    """
+    x1 where condition (bool) is true, else x2.
+    """

@@ -1,0 +1,23 @@
+"""Callbacks for ``fit``: watching, stopping, saving and recording a run."""
+
+from pylearn.callbacks.control import (
+    EarlyStopping,
+    LambdaCallback,
+    LearningRateScheduler,
+    ModelCheckpoint,
+    ReduceLROnPlateau,
+    TerminateOnNaN,
+)
+from pylearn.callbacks.record import CSVLogger
+from pylearn.callbacks.wandb import WandbCallback
+from pylearn.training import Callback, CallbackList, History, ProgressBar
+
+ALL: list[type[Callback]] = [
+    Callback, History, ProgressBar, EarlyStopping, ModelCheckpoint, LambdaCallback, CSVLogger, TerminateOnNaN,
+    LearningRateScheduler, ReduceLROnPlateau, WandbCallback,
+]  # fmt: skip
+
+__all__ = [
+    "ALL", "CSVLogger", "Callback", "CallbackList", "EarlyStopping", "History", "LambdaCallback",
+    "LearningRateScheduler", "ModelCheckpoint", "ProgressBar", "ReduceLROnPlateau", "TerminateOnNaN", "WandbCallback",
+]  # fmt: skip

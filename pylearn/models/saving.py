@@ -1,0 +1,313 @@
+"""The model file: one safetensors file whose header carries the structure.
+
+Tensors: ``weights/<path>``, ``optimizer/<slot>``. Metadata: ``pylearn``, a JSON text (format, structure, compile
+settings, state of the random numbers, and for each tensor its dtype, shape and CRC-32), and ``sha256`` of that text.
+So a file in which any byte differs is refused, or holds an equal model. Nothing in it is ever run: classes come from a
+closed registry, or from the caller.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import zlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import safetensors.numpy
+
+from pylearn import files, layers, models, ops, optimizers, random, registry, structure
+from pylearn._core import Tensor
+from pylearn.layers import Layer, SymbolicTensor
+from pylearn.layers.inputs import InputLayer
+
+if TYPE_CHECKING:
+    from pylearn.models.base import Functional, Model
+
+FORMAT = 1
+_KNOWN = {"format", "kind", "model", "weights", "compile", "optimizer", "random", "tensors", "version", "shapes"}
+
+
+# -- configurations -------------------------------------------------------------------------------
+
+
+def classes() -> dict[str, type]:
+    """Every class a model file may name, without custom objects."""
+    return {cls.__name__: cls for cls in [*layers.ALL, *models.ALL]}
+
+
+def layer_from_config(spec: Mapping[str, Any]) -> Any:
+    if not registry.is_config(spec):
+        raise ValueError(f"not a layer's configuration: {str(spec)[:80]}")
+    return registry.deserialize(spec, classes(), "layer class")
+
+
+def graph_config(model: Functional) -> dict[str, Any]:
+    """Layers by name, and the calls between them: each input is [call, output], calls counted through the model."""
+    graph = model._graph
+    place: dict[int, int] = {id(t): i for i, t in enumerate(graph.inputs)}
+    calls = []
+    for call in graph.calls:
+        for t in structure.leaves(call.node.outputs):
+            place[id(t)] = len(place)
+        calls.append({"layer": call.layer.name, "inputs": call.inputs,
+                      "args": registry.serialize(list(call.args)), "kwargs": registry.serialize(call.kwargs)})  # fmt: skip
+    return {
+        "layers": [registry.serialize(layer) for layer in graph.layers],
+        "calls": calls,
+        "inputs": structure.transform(lambda t: place[id(t)], model._inputs),
+        "input_layers": [layer.name for layer in graph.input_layers],
+        "outputs": structure.transform(lambda t: place[id(t)], model._outputs),
+    }
+
+
+def graph_from_config(config: Mapping[str, Any]) -> Any:
+    made: list[Layer] = [layer_from_config(spec) for spec in config["layers"]]
+    named = {layer.name: layer for layer in made}
+    places: list[SymbolicTensor] = []
+    for name in config["input_layers"]:
+        layer = named[name]
+        if not isinstance(layer, InputLayer):
+            raise ValueError(f"{name!r} is not an input")
+        places.append(layer.output)
+    for call in config["calls"]:
+        x = structure.transform(lambda i: places[i], call["inputs"])
+        y = named[call["layer"]](x, *call.get("args", ()), **call.get("kwargs", {}))
+        places.extend(structure.leaves(y))
+    inputs = structure.transform(lambda i: places[i], config["inputs"])
+    outputs = structure.transform(lambda i: places[i], config["outputs"])
+    return models.Functional(inputs, outputs, name=config.get("name"))
+
+
+# -- the container --------------------------------------------------------------------------------
+
+
+def _checksum(array: np.ndarray) -> int:
+    return zlib.crc32(np.ascontiguousarray(array).view(np.uint8).reshape(-1).data) if array.size else 0
+
+
+def _pack(header: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> bytes:
+    arrays = {name: np.array(value, order="C") for name, value in arrays.items()}
+    header = {**header, "tensors": {n: [a.dtype.name, list(a.shape), _checksum(a)] for n, a in arrays.items()}}
+    text = json.dumps(header, sort_keys=True, allow_nan=False)
+    return safetensors.numpy.save(
+        dict(arrays), metadata={"pylearn": text, "sha256": hashlib.sha256(text.encode()).hexdigest()}
+    )  # fmt: skip
+
+
+def _unpack(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Header and arrays of a file, each checked.
+
+    Raises:
+        ValueError: not a pylearn file, or damaged; names the file.
+    """
+    with open(path, "rb") as file:
+        content = file.read()
+    name = os.fspath(path)
+
+    def damaged(why: str) -> ValueError:
+        return ValueError(f"{name} is damaged or not a pylearn file: {why}")
+
+    try:
+        arrays = safetensors.numpy.load(content)
+        size = int.from_bytes(content[:8], "little")
+        metadata = json.loads(content[8 : 8 + size]).get("__metadata__") or {}
+        text, digest = metadata["pylearn"], metadata["sha256"]
+    except KeyError as error:
+        raise damaged(f"its header has no {error}") from None
+    except Exception as error:
+        raise damaged(str(error) or type(error).__name__) from None
+    if hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest() != digest:
+        raise damaged("the checksum of its header is wrong")
+    try:
+        header = json.loads(text)
+        described = header["tensors"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise damaged(f"its header cannot be read ({error})") from None
+    if set(described) != set(arrays):
+        raise damaged("it does not hold the tensors its header lists")
+    for key, array in arrays.items():
+        if [array.dtype.name, list(array.shape), _checksum(array)] != described[key]:
+            raise damaged(f"the checksum of {key!r} is wrong")
+    if header.get("format", 0) > FORMAT:
+        raise ValueError(f"{name} has format {header['format']}, written by a later version; this one reads up to {FORMAT}")
+    for key in sorted(set(header) - _KNOWN):
+        registry.warn(f"{name}: unknown key {key!r} in the header is left out")
+    return header, arrays
+
+
+def _write(path: str | os.PathLike[str], content: bytes, overwrite: bool) -> None:
+    if not overwrite and os.path.exists(path):
+        raise FileExistsError(f"{os.fspath(path)} exists; pass overwrite=True to replace it")
+    files.write_bytes(path, content)
+
+
+# -- weights --------------------------------------------------------------------------------------
+
+
+def named_weights(model: Layer) -> dict[str, Tensor]:
+    """Weights by path, each once: ``dense/kernel``."""
+    found: dict[str, Tensor] = {}
+    seen: set[int] = set()
+    prefix = f"{model.name}/"
+    for path, weight in model.weight_items():
+        if id(weight) in seen:
+            continue
+        seen.add(id(weight))
+        path = path.removeprefix(prefix)
+        if path in found:
+            raise ValueError(f"two weights are called {path!r}; give the layers other names")
+        found[path] = weight
+    return found
+
+
+def _need_built(model: Layer, what: str) -> None:
+    unbuilt = [layer.name for layer in model._sublayers if not layer.built]
+    if unbuilt or (not model._sublayers and not model.built):
+        name = unbuilt[0] if unbuilt else model.name
+        raise ValueError(f"cannot {what} {model.name}: {name} is not built yet; give input_shape, or fit or call it first")
+
+
+def save_weights(model: Model, path: str | os.PathLike[str], overwrite: bool = True) -> None:
+    _need_built(model, "save the weights of")
+    arrays = {f"weights/{name}": w.numpy() for name, w in named_weights(model).items()}
+    _write(path, _pack({"format": FORMAT, "kind": "weights"}, arrays), overwrite)
+
+
+def load_weights(model: Model, path: str | os.PathLike[str]) -> None:
+    _need_built(model, "load weights into")
+    _, arrays = _unpack(path)
+    _assign(model, arrays, os.fspath(path))
+
+
+def _assign(model: Layer, arrays: Mapping[str, np.ndarray], source: str) -> None:
+    given = {k.removeprefix("weights/"): v for k, v in arrays.items() if k.startswith("weights/")}
+    wanted = named_weights(model)
+    if set(given) != set(wanted):
+        own = list(wanted.values())
+        shapes = [tuple(v.shape) for v in given.values()]
+        missing, extra = sorted(set(wanted) - set(given)), sorted(set(given) - set(wanted))
+        if len(own) == len(given) and _same_but_numbers(list(wanted), list(given)) is not None:
+            order = _same_but_numbers(list(wanted), list(given))
+            assert order is not None
+            given = {w: given[g] for w, g in order.items()}
+        else:
+            raise ValueError(f"{source} does not fit {model.name}: "
+                             + (f"it lacks {missing[0]!r}" if missing else f"it has {extra[0]!r} besides")
+                             + f" ({len(shapes)} weights for {len(own)})")  # fmt: skip
+    for name, weight in wanted.items():
+        if tuple(weight.shape) != given[name].shape:
+            raise ValueError(f"{source} does not fit {model.name}: weight {name!r} has shape {given[name].shape}, the model "
+                             f"{tuple(weight.shape)}")  # fmt: skip
+    for name, weight in wanted.items():
+        ops.assign(weight, np.ascontiguousarray(given[name], weight.dtype))
+
+
+def _same_but_numbers(wanted: list[str], given: list[str]) -> dict[str, str] | None:
+    """Pairs names that differ only in the numbers Keras-like names count up (dense_3 for dense), in order."""
+    def stem(name: str) -> str:
+        return "/".join(part.rstrip("0123456789").rstrip("_") for part in name.split("/"))
+
+    def number(name: str) -> list[int]:
+        parts = [part.rpartition("_")[2] for part in name.split("/")]
+        return [int(p) if p.isdigit() else 0 for p in parts]
+
+    groups: dict[str, list[str]] = {}
+    for name in sorted(given, key=number):
+        groups.setdefault(stem(name), []).append(name)
+    pairs: dict[str, str] = {}
+    for name in sorted(wanted, key=number):
+        queue = groups.get(stem(name))
+        if not queue:
+            return None
+        pairs[name] = queue.pop(0)
+    return pairs
+
+
+# -- models ---------------------------------------------------------------------------------------
+
+
+def save_model(model: Model, path: str | os.PathLike[str], overwrite: bool = True, include_optimizer: bool = True) -> None:
+    _need_built(model, "save")
+    arrays = {f"weights/{name}": w.numpy() for name, w in named_weights(model).items()}
+    header: dict[str, Any] = {
+        "format": FORMAT, "kind": "model", "model": registry.serialize(model),
+        "random": list(random.default_generator().state()),
+        "shapes": registry.serialize(model._row_shapes),
+    }  # fmt: skip
+    compiled = model._compiled
+    if compiled is not None:
+        header["compile"] = registry.serialize(compiled.get_config())
+        optimizer = compiled.optimizer
+        if include_optimizer and (optimizer.built or model._pending_state is not None):
+            state = optimizer.state() if optimizer.built else model._pending_state or {}
+            header["optimizer"] = sorted(state)
+            arrays.update({f"optimizer/{key}": np.asarray(value) for key, value in state.items()})
+    _write(path, _pack(header, arrays), overwrite)
+
+
+def load_model(
+    path: str | os.PathLike[str], custom_objects: Any = None, compile: bool = True
+) -> Any:
+    """Reads a model that ``save`` wrote: weights, and training as it stood.
+
+    Args:
+        path: the file.
+        custom_objects: your own classes and functions that the model uses: a dict by name, or a list.
+        compile: restore optimizer, loss and metrics too.
+
+    Returns:
+        the model. The first ``fit`` goes on with the random numbers where the saved model was.
+
+    Raises:
+        ValueError: damaged file (names it), a later format, or a class neither known nor given.
+    """
+    header, arrays = _unpack(path)
+    source = os.fspath(path)
+    if header.get("kind") != "model":
+        raise ValueError(f"{source} holds weights only; make the model, then load_weights")
+    with registry.custom_objects(custom_objects):
+        try:
+            model = layer_from_config(header["model"])
+        except (KeyError, IndexError, AttributeError) as error:
+            raise ValueError(f"{source}: its structure cannot be read ({error!r})") from error
+        if not isinstance(model, models.Model):
+            raise ValueError(f"{source} does not describe a model")
+        shapes = _shapes(header.get("shapes"))
+        if shapes is not None and not isinstance(model, models.Functional):
+            model.build_from_shapes(shapes)
+        elif shapes is not None:
+            model.ensure_built(shapes)
+        _assign(model, arrays, source)
+        if compile and header.get("compile") is not None:
+            config = dict(header["compile"])
+            model.compile(**{k: _revive(v) if k != "optimizer" else optimizers.get(v) for k, v in config.items()})
+            state = {k.removeprefix("optimizer/"): v for k, v in arrays.items() if k.startswith("optimizer/")}
+            if state:
+                model._pending_state = state
+    if header.get("random") is not None:
+        model._random_state = (tuple(header["random"]), random.default_generator().state())
+    return model
+
+
+def _revive(value: Any) -> Any:
+    """Strings and configurations of losses and metrics; ``compile`` itself resolves them, in the same scope."""
+    if isinstance(value, Mapping) and set(value) == {"function"}:
+        return registry.lookup(value["function"], {}, "function")
+    if isinstance(value, Mapping) and not registry.is_config(value):
+        return {k: _revive(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_revive(v) for v in value]
+    return value
+
+
+def _shapes(value: Any) -> Any:
+    if value is None:
+        return None
+    if isinstance(value, dict):
+        return {k: _shapes(v) for k, v in value.items()}
+    if all(n is None or isinstance(n, int) for n in value):
+        return tuple(value)
+    return [_shapes(v) for v in value]
