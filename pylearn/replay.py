@@ -43,7 +43,7 @@ def set_capture(on: bool) -> None:
 
 
 def _is_array(x: Any) -> bool:
-    return isinstance(x, (Tensor, np.ndarray, np.generic))
+    return isinstance(x, (Tensor, np.ndarray, np.number, np.bool_))
 
 
 class _Tree:
