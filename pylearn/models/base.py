@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from pylearn import registry, structure
+from pylearn import _core, registry, replay, structure
 from pylearn._core import Tensor
 from pylearn.layers import Layer, SymbolicTensor, symbolic
 from pylearn.layers.naming import here
@@ -136,9 +136,15 @@ class Model(Trainer):
         try:
             out = super().__call__(x, *args, training=training, mask=mask, **kwargs)
             self._losses = here.penalties
+            if self._losses and _core.is_recording():
+                replay.hold(self)
             return out
         finally:
             here.penalties = None
+
+    def release(self) -> None:
+        """Forgets the penalties of the last call."""
+        self._losses = []
 
     # -- looking at it ----------------------------------------------------------------------------
 

@@ -268,6 +268,8 @@ def load_model(
     source = os.fspath(path)
     if header.get("kind") != "model":
         raise ValueError(f"{source} holds weights only; make the model, then load_weights")
+    generator = random.default_generator()
+    state_before = generator.state()
     with registry.custom_objects(custom_objects):
         try:
             model = layer_from_config(header["model"])
@@ -287,8 +289,9 @@ def load_model(
             state = {k.removeprefix("optimizer/"): v for k, v in arrays.items() if k.startswith("optimizer/")}
             if state:
                 model._pending_state = state
+    generator.set_state(state_before)  # making the weights drew numbers that were not needed
     if header.get("random") is not None:
-        model._random_state = (tuple(header["random"]), random.default_generator().state())
+        model._random_state = (tuple(header["random"]), state_before)
     return model
 
 

@@ -108,7 +108,7 @@ class Optimizer:
         self._groups = [[i for i, w in enumerate(weights) if w.dtype.name == dtype] for dtype in dtypes]
         self._updates = []
         self._weights = weights
-        self._grads = [w for w in weights]
+        self._grads = list(weights)
         for group in self._groups:
             update = _core.Update(self.kind, [weights[i] for i in group], self.hyper())
             if self.weight_decay:
@@ -154,6 +154,8 @@ class Optimizer:
         grads = list(grads)
         if len(grads) != len(self._weights):
             raise ValueError(f"{len(grads)} gradients for {len(self._weights)} weights")
+        if self.schedule is not None and _core.is_recording():
+            _core.abandon_recording("the learning rate is a schedule, which is Python; set learning_rate between the steps")
         self.set_rate()
         for grad, place in zip(grads, self._grads, strict=True):
             if grad is not place:

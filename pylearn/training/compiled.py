@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pylearn import losses, metrics, ops, optimizers, registry
+from pylearn import losses, metrics, ops, optimizers, registry, structure
 from pylearn._core import Tensor
 from pylearn.align import weighted
 from pylearn.training.data import Place
@@ -30,6 +30,9 @@ class Compiled:
         self.optimizer = given.copy() if given is optimizer else given
         self.loss = _map(lambda item: None if item is None else copy.deepcopy(losses.get(item)), loss)
         self.loss_weights = copy.deepcopy(loss_weights)
+        for weight in structure.leaves(loss_weights):
+            if weight is not None and not isinstance(weight, (int, float)):
+                raise TypeError(f"loss_weights must be numbers, got {weight!r}; metrics are given as metrics=[…]")
         self.metrics = _map(_own, metrics_)
         self.weighted_metrics = _map(_own, weighted_metrics)
         self.run_eagerly = bool(run_eagerly)
