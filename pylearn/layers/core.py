@@ -35,7 +35,7 @@ class Dense(Layer):
     ) -> None:  # fmt: skip
         kwargs = {k: v for k, v in kwargs.items() if not (k in _FINISHED and v is None)}
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
-        if isinstance(units, bool) or int(units) != units or units <= 0:
+        if isinstance(units, bool) or not hasattr(units, "__index__") or units <= 0:
             raise ValueError(f"Dense: units must be a whole number > 0, got {units!r}")
         self.units = int(units)
         self.activation = activations.get(activation)

@@ -155,11 +155,17 @@ def fit_rows(value: Any, place: Place, what: str) -> Any:
         return value[..., None]
     if len(wanted) + 1 == len(row) and row[-1] == 1 and _matches(row[:-1], wanted):
         return value[..., 0]
-    if len(wanted) == value.ndim and _matches(row, wanted[1:]):
-        raise ValueError(f"{what} has shape {value.shape}, but the model was built for rows of shape {_text(wanted)}: "
-                         f"input_shape must not contain the batch axis; use input_shape={_text(wanted[1:])}")  # fmt: skip
     if _matches(tuple(value.shape), wanted):
-        raise ValueError(f"{what} has the shape {value.shape} of a single row; add the batch axis: {what}[None]")
+        several = "" if value.ndim == 1 else (
+            f"; if these are {len(value)} rows, input_shape must not contain the batch axis: "
+            f"use input_shape={_text(wanted[1:])}"
+        )
+        raise ValueError(f"{what} has the shape {value.shape} of a single row; add the batch axis: {what}[None]{several}")
+    if len(wanted) == value.ndim > 1 and _matches(row, wanted[1:]):
+        raise ValueError(
+            f"{what} has shape {value.shape}, but the model was built for rows of shape {_text(wanted)}: "
+            f"input_shape must not contain the batch axis: use input_shape={_text(wanted[1:])}"
+        )
     raise ValueError(f"{what} has shape {value.shape}, so its rows are {_text(row)}, but the model takes rows of shape "
                      f"{_text(wanted)}")  # fmt: skip
 
