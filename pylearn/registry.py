@@ -160,4 +160,4 @@ def warn(message: str) -> None:
     level, frame = 2, sys._getframe(1)
     while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "pylearn":
         level, frame = level + 1, frame.f_back  # type: ignore[assignment]
-    warnings.warn(message, stacklevel=level - 1)
+    warnings.warn(message, stacklevel=level)
