@@ -307,10 +307,16 @@ class Layer:
         if self.activity_regularizer is not None:
             config["activity_regularizer"] = self.activity_regularizer
         if type(self).get_config is Layer.get_config:
-            args, kwargs = self.__dict__["_arguments"]
-            bound = inspect.signature(type(self).__init__).bind(None, *args, **kwargs)
-            for key, value in list(bound.arguments.items())[1:]:
-                config.update(value if isinstance(value, dict) and key == "kwargs" else {key: value})
+            config.update(self.constructor_config())
+        return config
+
+    def constructor_config(self) -> dict[str, Any]:
+        """The arguments the layer was made with."""
+        args, kwargs = self.__dict__["_arguments"]
+        bound = inspect.signature(type(self).__init__).bind(None, *args, **kwargs)
+        config: dict[str, Any] = {}
+        for key, value in list(bound.arguments.items())[1:]:
+            config.update(value if isinstance(value, dict) and key == "kwargs" else {key: value})
         return config
 
     @classmethod

@@ -189,6 +189,8 @@ class Model(Trainer):
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         config.pop("trainable", None)
+        if type(self).get_config is Model.get_config:
+            config.update(self.constructor_config())
         return config
 
 
