@@ -58,7 +58,7 @@ def release_held() -> None:
 
 
 def _is_array(x: Any) -> bool:
-    return isinstance(x, (Tensor, np.ndarray))
+    return isinstance(x, (Tensor, np.ndarray, np.generic))
 
 
 class _Tree:

@@ -38,6 +38,9 @@ Tensor from_array(Call& c, const char* what, py::array a) {
   bool usable = !convert && (a.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_) != 0 &&
                 (a.dtype().byteorder() == '=' || a.dtype().byteorder() == '|');
   for (py::ssize_t i = 0; usable && i < a.ndim(); ++i) usable = a.strides(i) % size == 0;
+  if (!usable && c.writes)
+    raise<TypeError>("[", c.op, "] argument '", what, "' is written in place, which needs an aligned array in native byte "
+                     "order of bool, uint8, int32, int64, float32 or float64: make a copy first");
   if (!usable) a = py::array(a.attr("astype")(numpy_dtype(*dtype), py::arg("order") = "C"));
   Shape shape, strides;
   for (py::ssize_t i = 0; i < a.ndim(); ++i) {
@@ -75,6 +78,7 @@ void Call::bad(const char* what, const std::string& expected, py::handle got) {
 Tensor Call::tensor(const char* what, py::handle h) {
   PyObject* p = h.ptr();
   Tensor t;
+  if (writes && !is_tensor(h) && !py::isinstance<py::array>(h)) bad(what, "a NumPy array or a Tensor", h);
   if (is_tensor(h)) {
     any_tensor = true;
     t = h.cast<Tensor&>();
@@ -238,21 +242,33 @@ py::object Call::wrap(const std::vector<Tensor>& ts) const {
   return out;
 }
 
-void set_python_error() {
+namespace {
+std::string told_by(const char* op, const char* message) {
+  std::string m = message;
+  if (!op) return m;
+  std::string name = "[" + std::string(op) + "] ";
+  if (m.rfind(name, 0) == 0) return m;
+  if (m.rfind("[", 0) == 0 && m.find("] ") != std::string::npos) m.erase(0, m.find("] ") + 2);
+  return name + m;
+}
+}  // namespace
+
+void set_python_error(const char* op) {
+  auto set = [op](PyObject* type, const std::exception& e) { PyErr_SetString(type, told_by(op, e.what()).c_str()); };
   try {
     throw;
   } catch (py::error_already_set& e) {
     e.restore();
   } catch (const ValueError& e) {
-    PyErr_SetString(PyExc_ValueError, e.what());
+    set(PyExc_ValueError, e);
   } catch (const TypeError& e) {
-    PyErr_SetString(PyExc_TypeError, e.what());
+    set(PyExc_TypeError, e);
   } catch (const IndexError& e) {
-    PyErr_SetString(PyExc_IndexError, e.what());
+    set(PyExc_IndexError, e);
   } catch (const MemoryError& e) {
-    PyErr_SetString(PyExc_MemoryError, e.what());
+    set(PyExc_MemoryError, e);
   } catch (const FloatingPointError& e) {
-    PyErr_SetString(PyExc_FloatingPointError, e.what());
+    set(PyExc_FloatingPointError, e);
   } catch (const Interrupted&) {
     if (!PyErr_Occurred()) PyErr_SetNone(PyExc_KeyboardInterrupt);
   } catch (const std::bad_alloc&) {
@@ -260,7 +276,7 @@ void set_python_error() {
   } catch (const py::builtin_exception& e) {
     e.set_error();
   } catch (const std::exception& e) {
-    PyErr_SetString(PyExc_RuntimeError, e.what());
+    set(PyExc_RuntimeError, e);
   }
 }
 

@@ -21,6 +21,7 @@ class Call {
   explicit Call(const char* op, bool tensors = false) : op(op), any_tensor(tensors) {}
   const char* op;
   bool any_tensor;
+  bool writes = false;  // the next array is written in place: a converted copy will not do
   std::vector<Tensor> inputs;
 
   // Zero-copy where the memory allows. `what` is the argument's name.
@@ -48,8 +49,9 @@ void note_read(const char* what);
 py::dtype numpy_dtype(DType t);
 bool is_tensor(py::handle h);
 bool is_arraylike(py::handle h);  // could tensor() accept it?
-// Sets Python's error from the exception in flight; for use in catch (...).
-void set_python_error();
+// Sets Python's error from the exception in flight; for use in catch (...). With `op`, errors of ops it is made of are
+// told in its name.
+void set_python_error(const char* op = nullptr);
 
 // Conversion by type, for the op table.
 template <class T>

@@ -20,9 +20,14 @@ struct Param {
   Param(const char* name, NoneTag) : name(name), fallback(py::none()), optional(true) {}
   template <class T>
   Param(const char* name, T fallback) : name(name), fallback(py::cast(fallback)), optional(true) {}
+  Param& in_place() {
+    writes = true;
+    return *this;
+  }
   const char* name;
   py::object fallback;
   bool optional = false;
+  bool writes = false;  // the op changes this argument
 };
 
 enum class Out { none, yes };  // does the op take out= ?
@@ -45,14 +50,15 @@ template <class R, class... A, size_t... I>
 PyObject* invoke(const OpEntry& e, PyObject* const* v, PyObject* out, std::index_sequence<I...>) {
   Call call(e.name.c_str());
   auto fn = reinterpret_cast<R (*)(A...)>(e.fn);
-  std::tuple<std::decay_t<A>...> a{From<std::decay_t<A>>::get(call, e.params[I].name, v[I])...};
+  std::tuple<std::decay_t<A>...> a{
+      (call.writes = e.params[I].writes, From<std::decay_t<A>>::get(call, e.params[I].name, v[I]))...};
   if constexpr (std::is_void_v<R>) {
     std::apply(fn, a);
     return py::none().release().ptr();
   } else if constexpr (std::is_same_v<R, Tensor>) {
     ops::OptTensor target;
     if (out && out != Py_None) {
-      if (!is_tensor(out) && !py::isinstance<py::array>(out)) call.bad("out", "a NumPy array or a Tensor", out);
+      call.writes = true;
       bool tensors = call.any_tensor;
       std::vector<Tensor> inputs = call.inputs;
       target = call.tensor("out", out);
