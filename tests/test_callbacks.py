@@ -10,7 +10,13 @@ import pytest
 import pylearn
 from pylearn import callbacks
 from pylearn.callbacks import (
-    CSVLogger, EarlyStopping, LambdaCallback, LearningRateScheduler, ModelCheckpoint, ReduceLROnPlateau, WandbCallback,
+    CSVLogger,
+    EarlyStopping,
+    LambdaCallback,
+    LearningRateScheduler,
+    ModelCheckpoint,
+    ReduceLROnPlateau,
+    WandbCallback,
 )  # fmt: skip
 from pylearn.layers import Dense
 from pylearn.models import Sequential, load_model
@@ -60,9 +66,8 @@ def test_hooks_in_order():
 
     spy = Spy()
     make().fit(X, Y, batch_size=20, validation_data=(X, Y), verbose=0, callbacks=[spy])
-    order = [c for c in calls if c != "on_train_batch_begin" or True]
-    first = [order.index(n) for n in ("on_train_begin", "on_epoch_begin", "on_test_begin", "on_test_end", "on_epoch_end",
-                                      "on_train_end")]  # fmt: skip
+    names = ("train_begin", "epoch_begin", "test_begin", "test_end", "epoch_end", "train_end")
+    first = [calls.index(f"on_{name}") for name in names]
     assert first == sorted(first)
     assert calls.count("batch begins") == 2 and spy.params == {"epochs": 1, "steps": 2, "verbose": 0}
     assert isinstance(spy.model, Sequential)
@@ -83,7 +88,11 @@ def test_batch_hooks_see_running_logs_and_can_stop():
     assert model.fit(X, Y, batch_size=10, epochs=5, verbose=0, callbacks=[Stop()]).epoch == [0]
     assert model.optimizer.iterations == 2
     outputs = []
-    model.predict(X, batch_size=10, callbacks=[LambdaCallback(on_predict_batch_end=lambda b, logs: outputs.append(logs))])
+    model.predict(
+        X,
+        batch_size=10,
+        callbacks=[LambdaCallback(on_predict_batch_end=lambda b, logs: outputs.append(logs))],
+    )
     assert len(outputs) == 4 and outputs[0]["outputs"].shape == (10, 1)
 
 
@@ -150,7 +159,13 @@ def test_checkpoint(tmp_path):
     assert np.array_equal(load_model(tmp_path / "last.pylearn").predict(X), model.predict(X))
     run([5.0], ModelCheckpoint(tmp_path / "w.pylearn", save_weights_only=True))
     make().load_weights(tmp_path / "w.pylearn")
-    make().fit(X, Y, batch_size=4, verbose=0, callbacks=[ModelCheckpoint(tmp_path / "b-{loss:.3f}.pylearn", save_freq=5)])
+    make().fit(
+        X,
+        Y,
+        batch_size=4,
+        verbose=0,
+        callbacks=[ModelCheckpoint(tmp_path / "b-{loss:.3f}.pylearn", save_freq=5)],
+    )
     assert len(list(tmp_path.glob("b-*.pylearn"))) == 2
     with pytest.raises(ValueError, match="'acc'"):
         run([5.0], ModelCheckpoint(tmp_path / "{acc}.pylearn"))
@@ -227,7 +242,9 @@ def test_wandb_callback_writes_a_local_record(tmp_path, monkeypatch):
     assert lines[-1]["examples"][0]["label"] == "abc"[labels[0]]
     guess = model.predict(images[:36]).argmax(1)
     assert [e["prediction"] for e in lines[-1]["examples"]] == ["abc"[k] for k in guess]
-    assert (folder / "model-best.pylearn").exists() and json.loads((folder / "summary.json").read_text())["epoch"] == 2
+    assert (folder / "model-best.pylearn").exists() and json.loads((folder / "summary.json").read_text())[
+        "epoch"
+    ] == 2
     model.fit(images, labels, verbose=0, callbacks=[WandbCallback(save_model=False)])
     assert len(list(tmp_path.iterdir())) == 2 and len(list(tmp_path.rglob("*.pylearn"))) == 1
 

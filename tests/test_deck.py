@@ -12,11 +12,11 @@ import pytest
 DECK = Path(__file__).parent / "deck"
 
 
-def run(name, folder, expect_warning=None):
+def run(name, folder):
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p), "MPLBACKEND": "Agg"}
     environment.pop("PYLEARN_RUNS", None)
-    done = subprocess.run([sys.executable, str(DECK / name)], cwd=folder, env=environment, capture_output=True, text=True,
-                          timeout=300)  # fmt: skip
+    command = [sys.executable, str(DECK / name)]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     return done.stdout, done.stderr
 
@@ -56,7 +56,9 @@ def test_03_softmax(tmp_path):
     records = list(tmp_path.rglob("log.jsonl"))
     if records:  # without wandb
         last = json.loads(records[0].read_text().splitlines()[-1])
-        assert {"loss", "accuracy", "val_loss", "val_accuracy", "epoch"} <= set(last) and len(last["examples"]) == 36
+        assert {"loss", "accuracy", "val_loss", "val_accuracy", "epoch"} <= set(last) and len(
+            last["examples"]
+        ) == 36
         assert not list(tmp_path.rglob("*.pylearn"))  # save_model=False
 
 

@@ -161,7 +161,14 @@ def test_merging_layers():
 
 def test_symbolic_tensors_have_no_values():
     x = Input((3,))
-    for bad in (lambda: x + 1, lambda: 2 * x, lambda: x[0], lambda: np.asarray(x), lambda: bool(x), lambda: len(x)):
+    for bad in (
+        lambda: x + 1,
+        lambda: 2 * x,
+        lambda: x[0],
+        lambda: np.asarray(x),
+        lambda: bool(x),
+        lambda: len(x),
+    ):
         with pytest.raises(TypeError, match="has no values"):
             bad()
     with pytest.raises(TypeError, match="cannot be mixed"):
@@ -250,7 +257,9 @@ def test_csr_input_equals_dense():
     m = scipy.sparse.random(7, 20, 0.2, format="csr", random_state=0)
     layer = Dense(3, activation="sigmoid")
     np.testing.assert_allclose(layer(m).numpy(), layer(m.toarray()).numpy(), atol=1e-6)
-    np.testing.assert_allclose(layer(pylearn.CSR.from_scipy(m)).numpy(), layer(m.toarray()).numpy(), atol=1e-6)
+    np.testing.assert_allclose(
+        layer(pylearn.CSR.from_scipy(m)).numpy(), layer(m.toarray()).numpy(), atol=1e-6
+    )
 
 
 def test_masks_travel_beside_tensors():
@@ -287,7 +296,8 @@ def test_masks_travel_beside_tensors():
 
 @pytest.mark.parametrize("cls", layers.ALL)
 def test_every_layer_survives_its_configuration(cls):
-    arguments = {"InputLayer": {"shape": (4, 2)}, "Dense": {"units": 3, "activation": "relu", "kernel_regularizer": "l2",
+    arguments = {"InputLayer": {"shape": (4, 2)}, "Dense": {"units": 3, "activation": "relu",
+                 "kernel_regularizer": "l2",
                  "kernel_initializer": "he_normal", "activity_regularizer": "l1"}, "Activation": {"activation": "elu"},
                  "Reshape": {"target_shape": (2, -1)}, "Dropout": {"rate": 0.25}}  # fmt: skip
     layer = cls(**arguments.get(cls.__name__, {}), name="mine")
@@ -333,6 +343,8 @@ def test_initializers_special_cases():
     assert np.array_equal(initializers.get(0.5)((2,)).numpy(), [0.5, 0.5])
     fixed = initializers.RandomNormal(seed=3)
     assert np.array_equal(fixed((4,)).numpy(), fixed((4,)).numpy())
-    assert Dense(2, bias_initializer=0.1)(np.zeros((1, 2), "float32")).numpy().tolist() == [[np.float32(0.1)] * 2]
+    assert Dense(2, bias_initializer=0.1)(np.zeros((1, 2), "float32")).numpy().tolist() == [
+        [np.float32(0.1)] * 2
+    ]
     with pytest.raises(ValueError):
         initializers.Constant(np.ones(3))((4,))

@@ -1,5 +1,6 @@
 """Metrics against scikit-learn, streamed over unequal batches, weighted, and inside training."""
 
+import itertools
 import math
 
 import numpy as np
@@ -17,7 +18,7 @@ CUTS = [0, 7, 8, 60, 100]
 
 def stream(metric, y, p, w=None):
     metric.reset_state()
-    for a, b in zip(CUTS, CUTS[1:]):
+    for a, b in itertools.pairwise(CUTS):
         metric.update_state(y[a:b], p[a:b], None if w is None else w[a:b])
     return metric.result()
 
@@ -61,18 +62,26 @@ def test_classification_metrics_equal_sklearn(weighted):
     hot = np.eye(5)[ids]
     want = sk.accuracy_score(ids, p.argmax(1), sample_weight=w)
     np.testing.assert_allclose(stream(metrics.SparseCategoricalAccuracy(), ids, p, w), want, rtol=1e-12)
-    np.testing.assert_allclose(stream(metrics.SparseCategoricalAccuracy(), ids[:, None], p, w), want, rtol=1e-12)
+    np.testing.assert_allclose(
+        stream(metrics.SparseCategoricalAccuracy(), ids[:, None], p, w), want, rtol=1e-12
+    )
     np.testing.assert_allclose(stream(metrics.CategoricalAccuracy(), hot, p, w), want, rtol=1e-12)
     for k in (1, 2, 4):
         want = sk.top_k_accuracy_score(ids, p, k=k, sample_weight=w)
         np.testing.assert_allclose(stream(metrics.TopKCategoricalAccuracy(k), hot, p, w), want, rtol=1e-12)
-        np.testing.assert_allclose(stream(metrics.SparseTopKCategoricalAccuracy(k), ids, p, w), want, rtol=1e-12)
+        np.testing.assert_allclose(
+            stream(metrics.SparseTopKCategoricalAccuracy(k), ids, p, w), want, rtol=1e-12
+        )
     y, q = RNG.randint(0, 2, 100), RNG.rand(100)
     for column in (y, y[:, None]):
         got = stream(metrics.BinaryAccuracy(), column, q, w)
         np.testing.assert_allclose(got, sk.accuracy_score(y, q > 0.5, sample_weight=w), rtol=1e-12)
-    np.testing.assert_allclose(stream(metrics.Precision(), y, q, w), sk.precision_score(y, q > 0.5, sample_weight=w))
-    np.testing.assert_allclose(stream(metrics.Recall(), y, q, w), sk.recall_score(y, q > 0.5, sample_weight=w))
+    np.testing.assert_allclose(
+        stream(metrics.Precision(), y, q, w), sk.precision_score(y, q > 0.5, sample_weight=w)
+    )
+    np.testing.assert_allclose(
+        stream(metrics.Recall(), y, q, w), sk.recall_score(y, q > 0.5, sample_weight=w)
+    )
 
 
 def test_functions_mean_and_sum():
@@ -91,7 +100,12 @@ def test_functions_mean_and_sum():
 
 
 def test_shapes_never_broadcast():
-    for metric in (metrics.MeanSquaredError(), metrics.R2(), metrics.CategoricalAccuracy(), metrics.Precision()):
+    for metric in (
+        metrics.MeanSquaredError(),
+        metrics.R2(),
+        metrics.CategoricalAccuracy(),
+        metrics.Precision(),
+    ):
         with pytest.raises(ValueError, match=r"\(4, 2\).*\(4, 3\)"):
             metric.update_state(np.ones((4, 2)), np.ones((4, 3)))
     with pytest.raises(ValueError, match="it looks one-hot"):
@@ -135,7 +149,11 @@ def fitted(units, activation, loss, y, wanted, **kwargs):
 def test_accuracy_is_resolved_and_exact_over_unequal_batches(units, activation, loss, y, want):
     model, X, history = fitted(units, activation, loss, y, ["accuracy"])
     p = model.predict(X)
-    right = (p.ravel() > 0.5) == y if want == "binary" else p.argmax(1) == (y if want == "sparse" else y.argmax(1))
+    right = (
+        (p.ravel() > 0.5) == y
+        if want == "binary"
+        else p.argmax(1) == (y if want == "sparse" else y.argmax(1))
+    )
     assert model.evaluate(X, y, verbose=0, batch_size=16)[1] == right.mean()
     assert list(history) == ["loss", "accuracy"]
     assert abs(50 * history["accuracy"][-1] - round(50 * history["accuracy"][-1])) < 1e-12
@@ -149,8 +167,8 @@ def test_accuracy_on_a_regression_warns_once():
     assert len(caught) == 1 and caught[0].filename == __file__
     assert history["accuracy"] == [0.0, 0.0]
     p = model.predict(X)
-    np.testing.assert_allclose(model.evaluate(X, y, verbose=0)[1:], [np.abs(p[:, 0] - y).mean(), 0.0, sk.r2_score(y, p)],
-                               rtol=1e-5)  # fmt: skip
+    want = [np.abs(p[:, 0] - y).mean(), 0.0, sk.r2_score(y, p)]
+    np.testing.assert_allclose(model.evaluate(X, y, verbose=0)[1:], want, rtol=1e-5)
 
 
 @pytest.mark.filterwarnings("error")
@@ -176,7 +194,9 @@ def test_own_metrics_and_weighted_metrics():
 
     y = RNG.rand(50)
     w = RNG.rand(50)
-    model, X, _ = fitted(1, None, "mse", y, [Largest(), bias, "mae"], weighted_metrics=[metrics.MeanAbsoluteError("wmae")])
+    model, X, _ = fitted(
+        1, None, "mse", y, [Largest(), bias, "mae"], weighted_metrics=[metrics.MeanAbsoluteError("wmae")]
+    )
     got = model.evaluate(X, y, sample_weight=w, verbose=0, return_dict=True)
     p = model.predict(X)[:, 0]
     np.testing.assert_allclose(got["largest"], p.max(), rtol=1e-6)

@@ -23,8 +23,14 @@ def test_sequential_is_built_from_input_shape_and_has_a_whole_summary():
     lines = []
     text = model.summary(print_fn=lines.append)
     assert text == "\n".join(lines)
-    assert 'Model: "m"' in text and "(None, 784)" in text and "Total params: 7,850" in text and "?" not in text
-    assert model.count_params() == 7850 and model.input_shape == (None, 28, 28) and model.output_shape == (None, 10)
+    assert (
+        'Model: "m"' in text and "(None, 784)" in text and "Total params: 7,850" in text and "?" not in text
+    )
+    assert (
+        model.count_params() == 7850
+        and model.input_shape == (None, 28, 28)
+        and model.output_shape == (None, 10)
+    )
     assert repr(text) == ""
 
 
@@ -45,7 +51,7 @@ def test_sequential_without_a_shape_is_built_by_data():
     model = Sequential([Dense(4, activation="relu"), Dense(2)])
     assert model.weights == [] and "Not built" in model.summary(print_fn=lambda _: None)
     with pytest.raises(ValueError, match="not built yet"):
-        model.inputs
+        _ = model.inputs
     assert model.predict(rows(3, 5)).shape == (3, 2)
     assert model.count_params() == 5 * 4 + 4 + 4 * 2 + 2
     late = Sequential([Dense(2)])
@@ -126,9 +132,9 @@ def test_several_inputs_and_outputs(as_dict):
     np.testing.assert_allclose(last["kind_accuracy"], (kind.argmax(1) == y["kind"]).mean(), rtol=1e-12)
     if not as_dict:
         model.fit([x["image"], x["extra"]], [y["kind"], y["size"]], verbose=0)
-        with pytest.raises(ValueError, match="x has 1 arrays, the model has 2: image, extra"):
+        with pytest.raises(ValueError, match=r"x has 1 arrays, the model has 2: image, extra"):
             model.predict([x["image"]])
-    with pytest.raises(ValueError, match="lacks 'image'.*did you mean 'imge'"):
+    with pytest.raises(ValueError, match=r"lacks 'image'.*did you mean 'imge'"):
         model.predict({"imge": x["image"], "extra": x["extra"]})
     with pytest.raises(ValueError, match=r"x\['image'\] has shape \(40, 5\)"):
         model.predict({"image": rows(n, 5), "extra": rows(n, 2)})
@@ -179,7 +185,7 @@ def test_subclassed_model():
     X, y = rows(40, 3), rows(40)
     history = model.fit(X, y, epochs=3, verbose=0, validation_split=0.25)
     assert len(history.history["val_mae"]) == 3 and model.predict(X).shape == (40, 1)
-    assert [w.name for w in model.weights][0].endswith("kernel") and len(model.layers) == 3
+    assert model.weights[0].name.endswith("kernel") and len(model.layers) == 3
     model.predict(X)
     assert any(step.plan is not None for (kind, *_), step in model._steps if kind == "predict")
     assert "Total params: 26" in model.summary(print_fn=lambda _: None)
@@ -251,7 +257,9 @@ def test_float64_model():
 
 
 def test_deleting_a_model_frees_everything():
-    model = Sequential([Dense(4, activation="relu", input_shape=(3,)), Dropout(0.1), Dense(2, activation="softmax")])
+    model = Sequential(
+        [Dense(4, activation="relu", input_shape=(3,)), Dropout(0.1), Dense(2, activation="softmax")]
+    )
     model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     model.fit(rows(64, 3), np.zeros(64, int), epochs=3, verbose=0)
     model.predict(rows(4, 3))
@@ -269,7 +277,7 @@ def test_predict_of_any_number_of_rows(n):
     for _ in range(4):  # eager, recorded, replayed, the short way
         got = model.predict(x)
         np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-6)
-        assert isinstance(got, np.ndarray) and got.flags.owndata or got.base is not None
+        assert (isinstance(got, np.ndarray) and got.flags.owndata) or got.base is not None
     first = model.predict(x)
     model.predict(x + 1)
     np.testing.assert_array_equal(first, model.predict(x))  # results are not overwritten

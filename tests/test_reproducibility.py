@@ -20,13 +20,15 @@ def data():
 
 def mlp(run_eagerly=False, optimizer=None):
     set_random_seed(3)
-    model = Sequential([
-        Dense(32, activation="relu", input_shape=(20,), kernel_regularizer="l2"),
-        Dropout(0.3),
-        Dense(16, activation="tanh", activity_regularizer="l1"),
-        Dense(5),
-        Activation("softmax"),
-    ])
+    model = Sequential(
+        [
+            Dense(32, activation="relu", input_shape=(20,), kernel_regularizer="l2"),
+            Dropout(0.3),
+            Dense(16, activation="tanh", activity_regularizer="l1"),
+            Dense(5),
+            Activation("softmax"),
+        ]
+    )
     optimizer = optimizer or Adam(ExponentialDecay(0.01, 20, 0.9))
     model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"], run_eagerly=run_eagerly)
     return model
@@ -86,7 +88,9 @@ def test_one_seed_one_result_and_another_seed_another(data):
 
     def run(seed):
         set_random_seed(seed)
-        model = Sequential([Dense(8, activation="relu", input_shape=(20,)), Dropout(0.5), Dense(5, activation="softmax")])
+        model = Sequential(
+            [Dense(8, activation="relu", input_shape=(20,)), Dropout(0.5), Dense(5, activation="softmax")]
+        )
         model.compile("sgd", "sparse_categorical_crossentropy")
         model.fit(X, y, epochs=2, verbose=0)
         return model.get_weights()
@@ -95,7 +99,9 @@ def test_one_seed_one_result_and_another_seed_another(data):
     assert not same(run(1), run(2))
 
 
-@pytest.mark.parametrize("optimizer", [Adam(0.01), SGD(0.05, momentum=0.9, nesterov=True), Adam(weight_decay=0.01)])
+@pytest.mark.parametrize(
+    "optimizer", [Adam(0.01), SGD(0.05, momentum=0.9, nesterov=True), Adam(weight_decay=0.01)]
+)
 def test_save_load_continue_equals_not_stopping(data, tmp_path, optimizer):
     X, y = data
     straight = mlp(optimizer=optimizer)

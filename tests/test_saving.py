@@ -29,7 +29,12 @@ def trained(**kwargs):
         Dense(5, activation="relu", kernel_regularizer="l2", kernel_initializer="he_normal"), Dropout(0.2),
         Dense(3, name="head"), Activation("softmax"),
     ], name="net")  # fmt: skip
-    model.compile(Adam(ExponentialDecay(0.01, 10, 0.9)), "sparse_categorical_crossentropy", metrics=["accuracy"], **kwargs)
+    model.compile(
+        Adam(ExponentialDecay(0.01, 10, 0.9)),
+        "sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+        **kwargs,
+    )
     model.fit(X, C, epochs=3, verbose=0)
     return model
 
@@ -44,7 +49,9 @@ def test_round_trip(tmp_path):
     again = load_model(tmp_path / "m.pylearn")
     assert same(model.get_weights(), again.get_weights())
     assert [w.name for w in again.weights] == [w.name for w in model.weights]
-    assert again.name == "net" and [layer.name for layer in again.layers] == [layer.name for layer in model.layers]
+    assert again.name == "net" and [layer.name for layer in again.layers] == [
+        layer.name for layer in model.layers
+    ]
     assert np.array_equal(again.predict(X), model.predict(X))
     assert again.evaluate(X, C, verbose=0) == model.evaluate(X, C, verbose=0)
     again.save(tmp_path / "n.pylearn")  # not trained since: its state is still the saved one
@@ -71,7 +78,9 @@ def test_functional_graphs(tmp_path):
     model.save(tmp_path / "m.pylearn")
     again = load_model(tmp_path / "m.pylearn")
     assert same(again.predict(data), model.predict(data)) and again.count_params() == model.count_params()
-    assert again.evaluate(data, [X[:, 0], X[:, :2]], verbose=0) == model.evaluate(data, [X[:, 0], X[:, :2]], verbose=0)
+    assert again.evaluate(data, [X[:, 0], X[:, :2]], verbose=0) == model.evaluate(
+        data, [X[:, 0], X[:, :2]], verbose=0
+    )
     assert again.get_layer("inner").get_layer(index=1).name == inner.layers[1].name
 
 
@@ -150,7 +159,9 @@ def test_weights_alone(tmp_path):
     wrong = Sequential([Dense(4, input_shape=(6,)), Dense(3, name="head")])
     with pytest.raises(ValueError, match="has shape"):
         wrong.load_weights(tmp_path / "w.pylearn")
-    a, b = (Sequential([Dense(2, input_shape=(3,)), Dense(1)]) for _ in range(2))  # dense_4 … against dense_6 …
+    a, b = (
+        Sequential([Dense(2, input_shape=(3,)), Dense(1)]) for _ in range(2)
+    )  # dense_4 … against dense_6 …
     a.save_weights(tmp_path / "a.pylearn")
     b.load_weights(tmp_path / "a.pylearn")
     assert same(a.get_weights(), b.get_weights())
@@ -236,7 +247,9 @@ def test_unknown_keys_warn_and_later_formats_are_refused(tmp_path):
     rewrite(path, add)
     with pytest.warns(UserWarning) as caught:
         again = load_model(path)
-    assert {"novelty", "sparkle"} == {w for c in caught for w in ("novelty", "sparkle") if w in str(c.message)}
+    assert {"novelty", "sparkle"} == {
+        w for c in caught for w in ("novelty", "sparkle") if w in str(c.message)
+    }
     assert same(model.get_weights(), again.get_weights())
     small(path)
     rewrite(path, lambda header: header.update(format=2))
@@ -252,7 +265,9 @@ def test_nothing_is_found_by_name_outside_the_registry(tmp_path, name):
     with pytest.raises(ValueError, match="unknown layer class"):
         load_model(path)
     small(path)
-    rewrite(path, lambda h: h["model"]["config"]["layers"][0]["config"].update({"activation": {"function": name}}))
+    rewrite(
+        path, lambda h: h["model"]["config"]["layers"][0]["config"].update({"activation": {"function": name}})
+    )
     with pytest.raises(ValueError, match="unknown activation"):
         load_model(path)
 
