@@ -58,7 +58,7 @@ def release_held() -> None:
 
 
 def _is_array(x: Any) -> bool:
-    return isinstance(x, (Tensor, np.ndarray, np.generic))
+    return isinstance(x, (Tensor, np.ndarray, np.number, np.bool_))
 
 
 class _Tree:

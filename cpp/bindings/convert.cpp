@@ -25,23 +25,31 @@ std::optional<DType> dtype_of(const py::dtype& d, bool& convert) {
   return {};
 }
 
-Tensor from_array(Call& c, const char* what, py::array a) {
-  bool convert = false;
+DType array_dtype(Call& c, const char* what, const py::array& a, bool& convert) {
   std::optional<DType> dtype = dtype_of(a.dtype(), convert);
   if (!dtype)
     raise<TypeError>("[", c.op, "] argument '", what, "' has dtype ", py::str(a.dtype()).cast<std::string>(),
                      "; supported: bool, uint8, int32, int64, float32, float64");
+  return *dtype;
+}
+
+// Can kernels work on the array's memory as it lies?
+bool is_usable(const py::array& a, DType dtype) {
+  bool usable = (a.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_) != 0 &&
+                (a.dtype().byteorder() == '=' || a.dtype().byteorder() == '|');
+  for (py::ssize_t i = 0; usable && i < a.ndim(); ++i)
+    usable = a.strides(i) % static_cast<py::ssize_t>(itemsize(dtype)) == 0;
+  return usable;
+}
+
+Tensor from_array(Call& c, const char* what, py::array a) {
+  bool convert = false;
+  DType dtype = array_dtype(c, what, a, convert);
   if (a.ndim() > kMaxRank)
     raise<ValueError>("[", c.op, "] argument '", what, "' has ", a.ndim(), " dimensions; at most ", kMaxRank,
                       " are supported");
-  auto size = static_cast<int64_t>(itemsize(*dtype));
-  bool usable = !convert && (a.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_) != 0 &&
-                (a.dtype().byteorder() == '=' || a.dtype().byteorder() == '|');
-  for (py::ssize_t i = 0; usable && i < a.ndim(); ++i) usable = a.strides(i) % size == 0;
-  if (!usable && c.writes)
-    raise<TypeError>("[", c.op, "] argument '", what, "' is written in place, which needs an aligned array in native byte "
-                     "order of bool, uint8, int32, int64, float32 or float64: make a copy first");
-  if (!usable) a = py::array(a.attr("astype")(numpy_dtype(*dtype), py::arg("order") = "C"));
+  auto size = static_cast<int64_t>(itemsize(dtype));
+  if (convert || !is_usable(a, dtype)) a = py::array(a.attr("astype")(numpy_dtype(dtype), py::arg("order") = "C"));
   Shape shape, strides;
   for (py::ssize_t i = 0; i < a.ndim(); ++i) {
     shape.push_back(a.shape(i));
@@ -50,7 +58,7 @@ Tensor from_array(Call& c, const char* what, py::array a) {
   bool readonly = !a.writeable();
   void* data = const_cast<void*>(a.data());
   PyObject* owner = a.release().ptr();
-  return from_memory(data, shape, strides, *dtype, readonly, [owner] {
+  return from_memory(data, shape, strides, dtype, readonly, [owner] {
     if (!Py_IsInitialized()) return;
     py::gil_scoped_acquire gil;
     Py_DECREF(owner);
@@ -78,7 +86,6 @@ void Call::bad(const char* what, const std::string& expected, py::handle got) {
 Tensor Call::tensor(const char* what, py::handle h) {
   PyObject* p = h.ptr();
   Tensor t;
-  if (writes && !is_tensor(h) && !py::isinstance<py::array>(h)) bad(what, "a NumPy array or a Tensor", h);
   if (is_tensor(h)) {
     any_tensor = true;
     t = h.cast<Tensor&>();
@@ -115,6 +122,20 @@ Tensor Call::tensor(const char* what, py::handle h) {
   }
   inputs.push_back(t);
   return t;
+}
+
+void Call::in_place(const char* what, py::handle h) {
+  if (is_tensor(h)) return;
+  if (!py::isinstance<py::array>(h)) bad(what, "a NumPy array or a Tensor, to be changed in place", h);
+  py::array a = py::reinterpret_borrow<py::array>(h);
+  bool convert = false;
+  DType dtype = array_dtype(*this, what, a, convert);
+  if (convert)
+    raise<TypeError>("[", op, "] argument '", what, "' has dtype ", py::str(a.dtype()).cast<std::string>(),
+                     ", which cannot be changed in place: use ", dtype_name(dtype));
+  if (!is_usable(a, dtype))
+    raise<ValueError>("[", op, "] argument '", what, "' cannot be changed in place: its memory is misaligned, "
+                      "byte-swapped or stepped by parts of an element");
 }
 
 int64_t Call::integer(const char* what, py::handle h) {
@@ -243,18 +264,17 @@ py::object Call::wrap(const std::vector<Tensor>& ts) const {
 }
 
 namespace {
-std::string told_by(const char* op, const char* message) {
-  std::string m = message;
-  if (!op) return m;
-  std::string name = "[" + std::string(op) + "] ";
-  if (m.rfind(name, 0) == 0) return m;
-  if (m.rfind("[", 0) == 0 && m.find("] ") != std::string::npos) m.erase(0, m.find("] ") + 2);
-  return name + m;
+std::string named(const char* op, const std::string& message) {
+  if (!op) return message;
+  std::string prefix = std::string("[") + op + "]";
+  if (message.starts_with(prefix)) return message;
+  size_t end = message.starts_with("[") ? message.find("] ") : std::string::npos;
+  return prefix + " " + (end == std::string::npos ? message : message.substr(end + 2));
 }
 }  // namespace
 
 void set_python_error(const char* op) {
-  auto set = [op](PyObject* type, const std::exception& e) { PyErr_SetString(type, told_by(op, e.what()).c_str()); };
+  auto set = [op](PyObject* type, const std::exception& e) { PyErr_SetString(type, named(op, e.what()).c_str()); };
   try {
     throw;
   } catch (py::error_already_set& e) {

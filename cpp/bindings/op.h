@@ -15,19 +15,22 @@ namespace pl {
 struct NoneTag {};
 inline constexpr NoneTag None;
 
+// An argument that the op changes in place.
+struct Written {
+  const char* name;
+};
+
 struct Param {
+  Param(Written w) : name(w.name), written(true) {}
+  Param(Written w, NoneTag) : name(w.name), fallback(py::none()), optional(true), written(true) {}
   Param(const char* name) : name(name) {}
   Param(const char* name, NoneTag) : name(name), fallback(py::none()), optional(true) {}
   template <class T>
   Param(const char* name, T fallback) : name(name), fallback(py::cast(fallback)), optional(true) {}
-  Param& in_place() {
-    writes = true;
-    return *this;
-  }
   const char* name;
   py::object fallback;
   bool optional = false;
-  bool writes = false;  // the op changes this argument
+  bool written = false;
 };
 
 enum class Out { none, yes };  // does the op take out= ?
@@ -49,16 +52,17 @@ namespace detail {
 template <class R, class... A, size_t... I>
 PyObject* invoke(const OpEntry& e, PyObject* const* v, PyObject* out, std::index_sequence<I...>) {
   Call call(e.name.c_str());
+  for (size_t i = 0; i < e.params.size(); ++i)
+    if (e.params[i].written && v[i] != Py_None) call.in_place(e.params[i].name, v[i]);
   auto fn = reinterpret_cast<R (*)(A...)>(e.fn);
-  std::tuple<std::decay_t<A>...> a{
-      (call.writes = e.params[I].writes, From<std::decay_t<A>>::get(call, e.params[I].name, v[I]))...};
+  std::tuple<std::decay_t<A>...> a{From<std::decay_t<A>>::get(call, e.params[I].name, v[I])...};
   if constexpr (std::is_void_v<R>) {
     std::apply(fn, a);
     return py::none().release().ptr();
   } else if constexpr (std::is_same_v<R, Tensor>) {
     ops::OptTensor target;
     if (out && out != Py_None) {
-      call.writes = true;
+      call.in_place("out", out);
       bool tensors = call.any_tensor;
       std::vector<Tensor> inputs = call.inputs;
       target = call.tensor("out", out);
