@@ -28,6 +28,15 @@ class Layer:
     ``call`` may also take ``training`` (bool) and ``mask``. ``compute_output_shape`` is found by a trial run when it
     is not written.
 
+    >>> import numpy as np
+    >>> class Scale(Layer):
+    ...     def build(self, input_shape):
+    ...         self.factor = self.add_weight("factor", (input_shape[-1],), "ones")
+    ...     def call(self, x):
+    ...         return x * self.factor
+    >>> Scale()(np.array([[1.0, 2.0]])).numpy()
+    array([[1., 2.]], dtype=float32)
+
     Args:
         name: unique within a model; ``dense``, ``dense_1``, … by default.
         trainable: whether ``fit`` changes the weights.
