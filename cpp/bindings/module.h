@@ -11,5 +11,6 @@ void bind_ops(pybind11::module_& m);          // ops.cpp: the other families
 void bind_autograd(pybind11::module_& m);     // autograd.cpp
 void bind_capture(pybind11::module_& m);      // capture.cpp
 void bind_update(pybind11::module_& m);       // update.cpp
+void bind_ceiling(pybind11::module_& m);      // ceiling.cpp
 
 }  // namespace pl

@@ -25,6 +25,7 @@ namespace pl {
   extern const OptimKernels optim;             \
   extern const ConvKernels conv;               \
   extern const RnnKernels rnn;                 \
+  extern const CeilingKernels ceiling;         \
   }
 PL_FOR_EACH_ISA(X)
 #undef X
@@ -70,7 +71,8 @@ const KernelTable& table_of(int i) {
    .random = name::random,           \
    .optim = name::optim,             \
    .conv = name::conv,               \
-   .rnn = name::rnn},
+   .rnn = name::rnn,                 \
+   .ceiling = name::ceiling},
   static const KernelTable tables[] = {PL_FOR_EACH_ISA(X)};
 #undef X
   return tables[i];

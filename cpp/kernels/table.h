@@ -1,6 +1,7 @@
 // The kernel table: one instance per ISA, later one for CUDA. The design's word for it is "one interface,
 // implemented twice": a field is either filled or the loader names what is missing.
 #pragma once
+#include "kernels/ceiling.h"
 #include "kernels/conv.h"
 #include "kernels/elementwise.h"
 #include "kernels/embed.h"
@@ -24,6 +25,7 @@ struct KernelTable {
   OptimKernels optim;
   ConvKernels conv;
   RnnKernels rnn;
+  CeilingKernels ceiling;
 };
 
 // Chosen once, from the processor and PYLEARN_ISA. Throws ValueError (core/error.h) for an unknown or unusable name.
