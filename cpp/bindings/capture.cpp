@@ -1,5 +1,5 @@
 // Recording and replaying a step, for pylearn/capture.py and pylearn/training.
-#include <cstring>
+#include <algorithm>
 #include <mutex>
 #include <set>
 
@@ -119,7 +119,7 @@ class PyPlan {
     Plan& plan = ready("Plan.restore_state");
     check(plan, state);
     for (size_t i = 0; i < state.bytes.size(); ++i) {
-      std::memcpy(plan.written[i]->data(), state.bytes[i].data(), state.bytes[i].size());
+      std::copy(state.bytes[i].begin(), state.bytes[i].end(), plan.written[i]->data());  // may be empty
       plan.written[i]->bump();
     }
   }
@@ -127,8 +127,7 @@ class PyPlan {
     Plan& plan = ready("Plan.state_equals");
     check(plan, state);
     for (size_t i = 0; i < state.bytes.size(); ++i)
-      if (std::memcmp(plan.written[i]->data(), state.bytes[i].data(), state.bytes[i].size()) != 0)
-        return false;
+      if (!std::equal(state.bytes[i].begin(), state.bytes[i].end(), plan.written[i]->data())) return false;
     return true;
   }
 
