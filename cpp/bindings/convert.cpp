@@ -106,7 +106,7 @@ Tensor Call::tensor(const char* what, py::handle h) {
         !PyIndex_Check(p))
       bad(what, "an array, a Tensor or a number", h);
     if (sequence)
-      for (py::handle item : py::reinterpret_borrow<py::sequence>(h))
+      for (py::object item : py::reinterpret_borrow<py::sequence>(h))
         if (is_tensor(item)) {  // a list of Tensors stays on the tape
           Tensor stacked = ops::stack(From<std::vector<Tensor>>::get(*this, what, h), 0);
           any_tensor = true;
@@ -181,12 +181,21 @@ Shape Call::shape(const char* what, py::handle h) {
   if (!PySequence_Check(h.ptr()) || PyUnicode_Check(h.ptr()) || PyBytes_Check(h.ptr()) || is_tensor(h))
     bad(what, "an integer or a sequence of integers", h);
   py::sequence s = py::reinterpret_borrow<py::sequence>(h);
+  if (PySequence_Size(h.ptr()) < 0) {  // an array without dimensions
+    PyErr_Clear();
+    if (PyIndex_Check(h.ptr())) return {integer(what, h)};
+    bad(what, "an integer or a sequence of integers", h);
+  }
   if (s.size() > kMaxRank)
     raise<ValueError>("[", op, "] argument '", what, "' has ", s.size(), " entries; at most ", kMaxRank,
                       " dimensions are supported");
   Shape out;
   for (size_t i = 0; i < s.size(); ++i) {
-    py::object item = s[i];
+    py::object item = py::reinterpret_steal<py::object>(PySequence_GetItem(h.ptr(), static_cast<Py_ssize_t>(i)));
+    if (!item) {
+      PyErr_Clear();
+      bad(what, "an integer or a sequence of integers", h);
+    }
     out.push_back(integer(what, item));
   }
   return out;
@@ -222,7 +231,7 @@ Activation From<Activation>::get(Call& c, const char* what, py::handle h) {
 std::vector<Tensor> From<std::vector<Tensor>>::get(Call& c, const char* what, py::handle h) {
   if (!PyList_Check(h.ptr()) && !PyTuple_Check(h.ptr())) c.bad(what, "a list or tuple of arrays", h);
   std::vector<Tensor> out;
-  for (py::handle item : py::reinterpret_borrow<py::sequence>(h)) out.push_back(c.tensor(what, item));
+  for (py::object item : py::reinterpret_borrow<py::sequence>(h)) out.push_back(c.tensor(what, item));
   return out;
 }
 

@@ -43,7 +43,9 @@ struct From<Padding> {
       p.same = s == "same";
       return p;
     }
-    if (!PySequence_Check(h.ptr())) {
+    if (!PySequence_Check(h.ptr()) ||
+        PySequence_Size(h.ptr()) < 0) {  // a number, also as an array without dimensions
+      PyErr_Clear();
       int64_t v = c.integer(what, h);
       p.h = p.w = {v, v};
       return p;
@@ -65,7 +67,10 @@ struct Cuts {
 template <>
 struct From<Cuts> {
   static Cuts get(Call& c, const char* what, py::handle h) {
-    return {c.shape(what, h), PyIndex_Check(h.ptr()) && !PySequence_Check(h.ptr())};
+    Shape values = c.shape(what, h);
+    bool number = PySequence_Size(h.ptr()) < 0;
+    PyErr_Clear();
+    return {values, number};
   }
 };
 
@@ -88,10 +93,14 @@ Tensor pad(const Tensor& x, const PadWidth& width, double value) {
   Call c("pad");
   std::vector<Pair> pairs;
   py::handle h = width.given;
-  bool nested = PySequence_Check(h.ptr()) && !PyUnicode_Check(h.ptr()) && py::len(h) > 0 &&
-                PySequence_Check(py::object(py::reinterpret_borrow<py::sequence>(h)[0]).ptr());
+  bool nested = false;
+  if (PySequence_Check(h.ptr()) && !PyUnicode_Check(h.ptr()) && !PyBytes_Check(h.ptr())) {
+    py::object first = py::reinterpret_steal<py::object>(PySequence_GetItem(h.ptr(), 0));
+    if (!first) PyErr_Clear();  // empty, or an array without dimensions: told below
+    nested = first && PySequence_Check(first.ptr());
+  }
   if (nested) {
-    for (py::handle item : py::reinterpret_borrow<py::sequence>(h))
+    for (py::object item : py::reinterpret_borrow<py::sequence>(h))
       pairs.push_back(From<Pair>::get(c, "pad_width", item));
   } else {
     pairs.assign(static_cast<size_t>(x.ndim()), From<Pair>::get(c, "pad_width", h));

@@ -50,14 +50,12 @@ Tensor OutScope::finish(const Tensor& computed) {
 
 void check_size(const char* op, const char* argument, const Shape& shape, DType dtype) {
   int64_t bytes = static_cast<int64_t>(itemsize(dtype));
-  bool too_large = false, empty = false;
+  bool too_large = false;  // empty or not: NumPy refuses (2**62, 0) too
   for (int64_t s : shape) {
     if (s < 0) raise<ValueError>("[", op, "] argument '", argument, "' gives a negative size: ", shape);
-    empty = empty || s == 0;
     too_large = too_large || (s > 0 && __builtin_mul_overflow(bytes, s, &bytes));
   }
-  if (too_large && !empty)
-    raise<MemoryError>("[", op, "] argument '", argument, "' gives too large an array: ", shape);
+  if (too_large) raise<MemoryError>("[", op, "] argument '", argument, "' gives too large an array: ", shape);
 }
 
 void require_float(const char* op, const char* argument, const Tensor& x) {

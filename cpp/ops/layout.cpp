@@ -1,5 +1,6 @@
 // Shapes: views where strides allow, copies where they do not.
 #include <algorithm>
+#include <utility>
 
 #include "ops/common.h"
 
@@ -65,6 +66,7 @@ Tensor reshape(const Tensor& x, const Shape& wanted) {
                         " elements");
     shape[unknown] = x.size() / known;
   }
+  if (x.size() == 0) check_size("reshape", "shape", shape, x.dtype());
   if (count(shape) != x.size())
     raise<ValueError>("[reshape] argument 'shape' ", wanted, " does not hold the ", x.size(), " elements of ",
                       x.shape());
@@ -86,8 +88,14 @@ Tensor transpose(const Tensor& x, const OptAxes& axes) {
     if (axes->ndim() != x.ndim())
       raise<ValueError>("[transpose] argument 'axes' ", *axes, " does not list the ", x.ndim(), " axes of ",
                         x.shape());
-    for (int64_t a : *axes) order.push_back(normalize_axis("transpose", a, x.ndim()));
-    normalize_axes("transpose", *axes, x.ndim());
+    bool seen[kMaxRank] = {};
+    for (int64_t a : *axes) {
+      if (a < -x.ndim() || a >= x.ndim())
+        raise<IndexError>("[transpose] argument 'axes' names axis ", a, " of an array of shape ", x.shape());
+      order.push_back(a < 0 ? a + x.ndim() : a);
+      if (std::exchange(seen[order.back()], true))
+        raise<ValueError>("[transpose] argument 'axes' names axis ", order.back(), " twice");
+    }
   } else {
     for (int i = x.ndim() - 1; i >= 0; --i) order.push_back(i);
   }
