@@ -122,12 +122,12 @@ def measure(case: Case, threads: int, effort: timing.Effort, ceilings: dict[str,
 
 
 def related(row: Row, ceilings: dict[str, float]) -> Row:
-    """The row with its fractions of these ceilings."""
+    """The row with its fractions of these ceilings: of the best time, since a ceiling is the best of many bursts."""
     fractions = {}
     if row.flops:
-        fractions["fma"] = row.flops / row.seconds["pylearn"] / ceilings["fma"]
+        fractions["fma"] = row.flops / row.best["pylearn"] / ceilings["fma"]
     if row.nbytes > CACHE_BYTES:
-        fractions["bandwidth"] = row.nbytes / row.seconds["pylearn"] / ceilings["bandwidth"]
+        fractions["bandwidth"] = row.nbytes / row.best["pylearn"] / ceilings["bandwidth"]
     return replace(row, fractions=fractions)
 
 

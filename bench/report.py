@@ -21,14 +21,14 @@ def time_text(seconds: float) -> str:
 
 
 def rate_text(row: Row) -> str:
-    """Achieved rate and its fraction of the ceiling."""
+    """Best rate and its fraction of the ceiling."""
     parts = []
     if row.flops:
         parts.append(
-            f"{row.flops / row.seconds['pylearn'] / 1e9:.0f} GFLOP/s ({row.fractions['fma']:.2f} of peak)"
+            f"{row.flops / row.best['pylearn'] / 1e9:.0f} GFLOP/s ({row.fractions['fma']:.2f} of peak)"
         )
     if "bandwidth" in row.fractions:
-        rate = row.nbytes / row.seconds["pylearn"] / 1e9
+        rate = row.nbytes / row.best["pylearn"] / 1e9
         parts.append(f"{rate:.0f} GB/s ({row.fractions['bandwidth']:.2f} of stream)")
     return ", ".join(parts)
 
@@ -133,9 +133,9 @@ def markdown(records: Sequence[Record]) -> str:
         "# Results",
         "",
         "Written by `python -m bench report` from the records in `bench/results/`: do not edit. The latest run of each",
-        "kind on each machine. Times are medians of alternating rounds after the results were verified; in brackets the",
-        "peer's time over pylearn's of the same run, above 1 where pylearn is faster. Compare ratios, not times of",
-        "different runs.",
+        "kind on each machine. Times are medians of alternating rounds after the results were verified; in brackets",
+        "the peer's time over pylearn's of the same run, above 1 where pylearn is faster. Compare ratios, not times of",
+        "different runs. Rates are those of the best round.",
     ]
     if not latest:
         lines += ["", "No records yet."]
