@@ -121,7 +121,7 @@ def get(identifier: str | Activation | dict[str, Any] | None) -> Activation:
         return linear
     if isinstance(identifier, str):
         return registry.lookup(identifier, ALL, "activation")
-    if registry.is_config(identifier):
+    if isinstance(identifier, dict):
         return registry.deserialize(identifier, ALL, "activation")
     if callable(identifier):
         return identifier

@@ -16,7 +16,9 @@ from pylearn._core import Tensor, asarray
 _LABELS = ("uint8", "int32", "int64")
 
 
-def tensors(y_true: Any, y_pred: Any, sample_weight: Any = None) -> tuple[Tensor, Tensor, Tensor | None, bool]:
+def tensors(
+    y_true: Any, y_pred: Any, sample_weight: Any = None
+) -> tuple[Tensor, Tensor, Tensor | None, bool]:
     """Both as Tensors, the prediction a float; and whether one of them was a Tensor already."""
     given = isinstance(y_true, Tensor) or isinstance(y_pred, Tensor)
     y_pred = y_pred if isinstance(y_pred, Tensor) else asarray(_array(y_pred))
@@ -106,5 +108,7 @@ def weighted(values: Tensor, weight: Tensor | None, owner: str) -> tuple[Tensor,
         return values, ops.broadcast_to(ops.reshape(weight, shape), values.shape)
     if weight.ndim == 0:
         return values, ops.broadcast_to(weight, values.shape)
-    raise ValueError(f"[{owner}] sample_weight has shape {weight.shape}, the values {values.shape}: give one weight per "
-                     "row or one per value")  # fmt: skip
+    raise ValueError(
+        f"[{owner}] sample_weight has shape {weight.shape}, the values {values.shape}: "
+        "give one weight per row or one per value"
+    )

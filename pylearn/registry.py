@@ -27,12 +27,16 @@ def custom_objects(objects: Mapping[str, Any] | Iterable[Any] | None) -> Iterato
     if objects is None:
         yield
         return
-    named = dict(objects) if isinstance(objects, Mapping) else {o.__name__: o for o in objects}
+    named = dict(objects) if isinstance(objects, Mapping) else {_name_of(o): o for o in objects}
     token = _custom.set({**_custom.get(), **named})
     try:
         yield
     finally:
         _custom.reset(token)
+
+
+def _name_of(obj: Any) -> str:
+    return str(obj.__name__)
 
 
 def suggest(name: str, known: Iterable[str]) -> str:
@@ -71,17 +75,23 @@ def reject_names(owner: str, unknown: Iterable[str], known: Iterable[str]) -> No
     raise TypeError(f"{owner} does not take the argument {name!r}{hint}")
 
 
+def _init(cls: type) -> Callable[..., Any]:
+    return cls.__init__  # type: ignore[misc]  # of the class as given, whatever its signature
+
+
 def parameters(cls: type) -> list[str]:
     """Names of the arguments of the constructor, ``**kwargs`` left out."""
-    if cls.__init__ is object.__init__:
+    if _init(cls) is object.__init__:
         return []
     skip = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
-    return [p.name for p in list(inspect.signature(cls.__init__).parameters.values())[1:] if p.kind not in skip]
+    return [p.name for p in list(inspect.signature(_init(cls)).parameters.values())[1:] if p.kind not in skip]
 
 
 def takes_any(function: Callable[..., Any]) -> bool:
     """Does it have ``**kwargs``?"""
-    return any(p.kind is inspect.Parameter.VAR_KEYWORD for p in inspect.signature(function).parameters.values())
+    return any(
+        p.kind is inspect.Parameter.VAR_KEYWORD for p in inspect.signature(function).parameters.values()
+    )
 
 
 def construct(cls: type, config: Mapping[str, Any], extra: Iterable[str] = ()) -> Any:
@@ -91,7 +101,7 @@ def construct(cls: type, config: Mapping[str, Any], extra: Iterable[str] = ()) -
         extra: keys accepted besides the constructor's own when it has ``**kwargs``.
     """
     known = set(parameters(cls))
-    if takes_any(cls.__init__):
+    if takes_any(_init(cls)):
         known |= set(extra)
         if not extra:
             known |= set(config)
@@ -124,7 +134,9 @@ def serialize(obj: Any) -> Any:
     if callable(obj):
         name = getattr(obj, "__name__", "<lambda>")
         if name == "<lambda>":
-            raise ValueError("a lambda cannot be saved; use a named function and pass it as custom_objects on loading")
+            raise ValueError(
+                "a lambda cannot be saved; use a named function and pass it as custom_objects on loading"
+            )
         return {"function": name}
     raise ValueError(f"{type(obj).__name__} cannot be saved: it has no get_config()")
 
@@ -160,4 +172,4 @@ def warn(message: str) -> None:
     level, frame = 2, sys._getframe(1)
     while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "pylearn":
         level, frame = level + 1, frame.f_back  # type: ignore[assignment]
-    warnings.warn(message, stacklevel=level - 1)
+    warnings.warn(message, stacklevel=level)

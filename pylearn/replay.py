@@ -42,8 +42,23 @@ def set_capture(on: bool) -> None:
     _enabled = bool(on)
 
 
+_held: weakref.WeakSet[Any] = weakref.WeakSet()
+
+
+def hold(owner: Any) -> None:
+    """Note an object that keeps tensors of the step being recorded; its ``release()`` is called before the end."""
+    _held.add(owner)
+
+
+def release_held() -> None:
+    """Make the noted objects let go."""
+    for owner in list(_held):
+        owner.release()
+    _held.clear()
+
+
 def _is_array(x: Any) -> bool:
-    return isinstance(x, (Tensor, np.ndarray))
+    return isinstance(x, (Tensor, np.ndarray, np.number, np.bool_))
 
 
 class _Tree:
@@ -154,6 +169,7 @@ class Captured:
             plan.end([])
             raise
         del tree, args, kwargs, places  # whatever the step made is free now, unless someone kept it
+        release_held()
         reason = plan.end(kept)
         results = [_core.asarray(t, copy=True) for t in kept]
         if reason:

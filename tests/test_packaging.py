@@ -93,6 +93,21 @@ def test_unknown_isa_names_the_choices(isa, tmp_path):
     assert f"PYLEARN_ISA={isa}" in done.stderr and re.search(r"choose from .*(baseline|neon)", done.stderr)
 
 
+@pytest.mark.parametrize("isa", ["baseline", "v3", "v4", "neon"])
+def test_every_isa_has_a_full_kernel_table(isa, tmp_path):
+    """Choosing an ISA walks its table: clang lets a field that was forgotten pass as null."""
+    done = subprocess.run(
+        [sys.executable, "-c", "import pylearn; pylearn.ops.exp([1.0]); print(pylearn._core.info()['isa'])"],
+        cwd=tmp_path,
+        env={**os.environ, "PYLEARN_ISA": isa},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    elsewhere = "is not an ISA of this build" in done.stderr or "this processor cannot run it" in done.stderr
+    assert done.stdout.strip() == isa or elsewhere, done.stderr
+
+
 # -- wheel and sdist ------------------------------------------------------------------------------------------------
 
 

@@ -51,8 +51,10 @@ def test_python_numbers_are_weak(dtype: str, number: float, shape: tuple) -> Non
     for f in (op.add, op.mul, op.truediv, op.sub, op.floordiv, op.mod, op.pow):
         if dtype == "bool" and number is True and f in (op.sub, op.floordiv, op.mod, op.pow):
             continue  # NumPy's int8, which pylearn has not, or an error in both
-        assert f(t, number).dtype == f(x, number).dtype, f"{f.__name__} {dtype} {number}"
-        assert f(number, t).dtype == f(number, x).dtype, f"{f.__name__} {number} {dtype}"
+        for a, b, c, d in ((t, number, x, number), (number, t, number, x)):
+            wanted = f(c, d).dtype
+            if wanted in DTYPES:  # pylearn has no int8
+                assert f(a, b).dtype == wanted, f"{f.__name__} {dtype} {number}"
 
 
 @pytest.mark.parametrize(

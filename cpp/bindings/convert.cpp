@@ -25,20 +25,31 @@ std::optional<DType> dtype_of(const py::dtype& d, bool& convert) {
   return {};
 }
 
-Tensor from_array(Call& c, const char* what, py::array a) {
-  bool convert = false;
+DType array_dtype(Call& c, const char* what, const py::array& a, bool& convert) {
   std::optional<DType> dtype = dtype_of(a.dtype(), convert);
   if (!dtype)
     raise<TypeError>("[", c.op, "] argument '", what, "' has dtype ", py::str(a.dtype()).cast<std::string>(),
                      "; supported: bool, uint8, int32, int64, float32, float64");
+  return *dtype;
+}
+
+// Can kernels work on the array's memory as it lies?
+bool is_usable(const py::array& a, DType dtype) {
+  bool usable = (a.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_) != 0 &&
+                (a.dtype().byteorder() == '=' || a.dtype().byteorder() == '|');
+  for (py::ssize_t i = 0; usable && i < a.ndim(); ++i)
+    usable = a.strides(i) % static_cast<py::ssize_t>(itemsize(dtype)) == 0;
+  return usable;
+}
+
+Tensor from_array(Call& c, const char* what, py::array a) {
+  bool convert = false;
+  DType dtype = array_dtype(c, what, a, convert);
   if (a.ndim() > kMaxRank)
     raise<ValueError>("[", c.op, "] argument '", what, "' has ", a.ndim(), " dimensions; at most ", kMaxRank,
                       " are supported");
-  auto size = static_cast<int64_t>(itemsize(*dtype));
-  bool usable = !convert && (a.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_) != 0 &&
-                (a.dtype().byteorder() == '=' || a.dtype().byteorder() == '|');
-  for (py::ssize_t i = 0; usable && i < a.ndim(); ++i) usable = a.strides(i) % size == 0;
-  if (!usable) a = py::array(a.attr("astype")(numpy_dtype(*dtype), py::arg("order") = "C"));
+  auto size = static_cast<int64_t>(itemsize(dtype));
+  if (convert || !is_usable(a, dtype)) a = py::array(a.attr("astype")(numpy_dtype(dtype), py::arg("order") = "C"));
   Shape shape, strides;
   for (py::ssize_t i = 0; i < a.ndim(); ++i) {
     shape.push_back(a.shape(i));
@@ -47,7 +58,7 @@ Tensor from_array(Call& c, const char* what, py::array a) {
   bool readonly = !a.writeable();
   void* data = const_cast<void*>(a.data());
   PyObject* owner = a.release().ptr();
-  return from_memory(data, shape, strides, *dtype, readonly, [owner] {
+  return from_memory(data, shape, strides, dtype, readonly, [owner] {
     if (!Py_IsInitialized()) return;
     py::gil_scoped_acquire gil;
     Py_DECREF(owner);
@@ -111,6 +122,20 @@ Tensor Call::tensor(const char* what, py::handle h) {
   }
   inputs.push_back(t);
   return t;
+}
+
+void Call::in_place(const char* what, py::handle h) {
+  if (is_tensor(h)) return;
+  if (!py::isinstance<py::array>(h)) bad(what, "a NumPy array or a Tensor, to be changed in place", h);
+  py::array a = py::reinterpret_borrow<py::array>(h);
+  bool convert = false;
+  DType dtype = array_dtype(*this, what, a, convert);
+  if (convert)
+    raise<TypeError>("[", op, "] argument '", what, "' has dtype ", py::str(a.dtype()).cast<std::string>(),
+                     ", which cannot be changed in place: use ", dtype_name(dtype));
+  if (!is_usable(a, dtype))
+    raise<ValueError>("[", op, "] argument '", what, "' cannot be changed in place: its memory is misaligned, "
+                      "byte-swapped or stepped by parts of an element");
 }
 
 int64_t Call::integer(const char* what, py::handle h) {
@@ -238,21 +263,32 @@ py::object Call::wrap(const std::vector<Tensor>& ts) const {
   return out;
 }
 
-void set_python_error() {
+namespace {
+std::string named(const char* op, const std::string& message) {
+  if (!op) return message;
+  std::string prefix = std::string("[") + op + "]";
+  if (message.starts_with(prefix)) return message;
+  size_t end = message.starts_with("[") ? message.find("] ") : std::string::npos;
+  return prefix + " " + (end == std::string::npos ? message : message.substr(end + 2));
+}
+}  // namespace
+
+void set_python_error(const char* op) {
+  auto set = [op](PyObject* type, const std::exception& e) { PyErr_SetString(type, named(op, e.what()).c_str()); };
   try {
     throw;
   } catch (py::error_already_set& e) {
     e.restore();
   } catch (const ValueError& e) {
-    PyErr_SetString(PyExc_ValueError, e.what());
+    set(PyExc_ValueError, e);
   } catch (const TypeError& e) {
-    PyErr_SetString(PyExc_TypeError, e.what());
+    set(PyExc_TypeError, e);
   } catch (const IndexError& e) {
-    PyErr_SetString(PyExc_IndexError, e.what());
+    set(PyExc_IndexError, e);
   } catch (const MemoryError& e) {
-    PyErr_SetString(PyExc_MemoryError, e.what());
+    set(PyExc_MemoryError, e);
   } catch (const FloatingPointError& e) {
-    PyErr_SetString(PyExc_FloatingPointError, e.what());
+    set(PyExc_FloatingPointError, e);
   } catch (const Interrupted&) {
     if (!PyErr_Occurred()) PyErr_SetNone(PyExc_KeyboardInterrupt);
   } catch (const std::bad_alloc&) {
@@ -260,7 +296,7 @@ void set_python_error() {
   } catch (const py::builtin_exception& e) {
     e.set_error();
   } catch (const std::exception& e) {
-    PyErr_SetString(PyExc_RuntimeError, e.what());
+    set(PyExc_RuntimeError, e);
   }
 }
 

@@ -25,6 +25,8 @@ class Call {
 
   // Zero-copy where the memory allows. `what` is the argument's name.
   Tensor tensor(const char* what, py::handle h);
+  // An error unless the argument's own memory can be written: a copy of it would take the change and be lost.
+  void in_place(const char* what, py::handle h);
   int64_t integer(const char* what, py::handle h);
   double real(const char* what, py::handle h);
   bool boolean(const char* what, py::handle h);
@@ -48,8 +50,9 @@ void note_read(const char* what);
 py::dtype numpy_dtype(DType t);
 bool is_tensor(py::handle h);
 bool is_arraylike(py::handle h);  // could tensor() accept it?
-// Sets Python's error from the exception in flight; for use in catch (...).
-void set_python_error();
+// Sets Python's error from the exception in flight; for use in catch (...). With `op`, the message starts with
+// "[op]", also when the error came from an op that this one is made of, or from below the ops.
+void set_python_error(const char* op = nullptr);
 
 // Conversion by type, for the op table.
 template <class T>

@@ -45,7 +45,7 @@ PyObject* call_op(PyObject* self, PyObject* const* args, Py_ssize_t n_args, PyOb
   try {
     return e->invoke(*e, values, out);
   } catch (...) {
-    set_python_error();
+    set_python_error(e->name.c_str());
     return nullptr;
   }
 }

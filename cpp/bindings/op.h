@@ -15,7 +15,14 @@ namespace pl {
 struct NoneTag {};
 inline constexpr NoneTag None;
 
+// An argument that the op changes in place.
+struct Written {
+  const char* name;
+};
+
 struct Param {
+  Param(Written w) : name(w.name), written(true) {}
+  Param(Written w, NoneTag) : name(w.name), fallback(py::none()), optional(true), written(true) {}
   Param(const char* name) : name(name) {}
   Param(const char* name, NoneTag) : name(name), fallback(py::none()), optional(true) {}
   template <class T>
@@ -23,6 +30,7 @@ struct Param {
   const char* name;
   py::object fallback;
   bool optional = false;
+  bool written = false;
 };
 
 enum class Out { none, yes };  // does the op take out= ?
@@ -44,6 +52,8 @@ namespace detail {
 template <class R, class... A, size_t... I>
 PyObject* invoke(const OpEntry& e, PyObject* const* v, PyObject* out, std::index_sequence<I...>) {
   Call call(e.name.c_str());
+  for (size_t i = 0; i < e.params.size(); ++i)
+    if (e.params[i].written && v[i] != Py_None) call.in_place(e.params[i].name, v[i]);
   auto fn = reinterpret_cast<R (*)(A...)>(e.fn);
   std::tuple<std::decay_t<A>...> a{From<std::decay_t<A>>::get(call, e.params[I].name, v[I])...};
   if constexpr (std::is_void_v<R>) {
@@ -52,7 +62,7 @@ PyObject* invoke(const OpEntry& e, PyObject* const* v, PyObject* out, std::index
   } else if constexpr (std::is_same_v<R, Tensor>) {
     ops::OptTensor target;
     if (out && out != Py_None) {
-      if (!is_tensor(out) && !py::isinstance<py::array>(out)) call.bad("out", "a NumPy array or a Tensor", out);
+      call.in_place("out", out);
       bool tensors = call.any_tensor;
       std::vector<Tensor> inputs = call.inputs;
       target = call.tensor("out", out);

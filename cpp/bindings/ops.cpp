@@ -201,10 +201,10 @@ void bind_ops(py::module_& m) {
          {"dh", "dc", "x", "h", "c", "w", "u", {"b", None}, {"activation", "tanh"}},
          "Gradients [dx, dh, dc, dw, du(, db)] of lstm_cell.");
   def_op(m, "sgd_update", sgd_update,
-         {"p", "g", {"lr", 0.01}, {"momentum", 0.0}, {"velocity", None}, {"nesterov", false}, {"weight_decay", 0.0}},
+         {Written{"p"}, "g", {"lr", 0.01}, {"momentum", 0.0}, {Written{"velocity"}, None}, {"nesterov", false}, {"weight_decay", 0.0}},
          "One SGD step on p in place (and on velocity).");
   def_op(m, "adam_update", adam_update,
-         {"p", "g", "m", "v", "step", {"lr", 0.001}, {"beta_1", 0.9}, {"beta_2", 0.999}, {"epsilon", 1e-7},
+         {Written{"p"}, "g", Written{"m"}, Written{"v"}, "step", {"lr", 0.001}, {"beta_1", 0.9}, {"beta_2", 0.999}, {"epsilon", 1e-7},
           {"weight_decay", 0.0}, {"decoupled", false}},
          "One Adam step (Kingma & Ba 2014) on p, m and v in place; step counts from 1.");
 

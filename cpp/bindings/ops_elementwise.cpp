@@ -82,8 +82,8 @@ void bind_elementwise(py::module_& m) {
   def_op(m, "clip", clip, {"x", {"min", None}, {"max", None}}, "min(max(x, min), max); give one bound or both.");
   def_op(m, "cast", cast, {"x", "dtype"}, "x as another type; float to integer truncates and saturates.");
   def_op(m, "copy", copy, {"x"}, "x in new, contiguous memory.");
-  def_op(m, "assign", assign, {"dst", "value"}, "Write value, broadcast, into dst in place; returns dst.", Out::none);
-  def_op(m, "assign_add", assign_add, {"dst", "value"}, "Add value, broadcast, to dst in place; returns dst.",
+  def_op(m, "assign", assign, {Written{"dst"}, "value"}, "Write value, broadcast, into dst in place; returns dst.", Out::none);
+  def_op(m, "assign_add", assign_add, {Written{"dst"}, "value"}, "Add value, broadcast, to dst in place; returns dst.",
          Out::none);
   def_op(m, "stop_gradient", stop_gradient, {"x"}, "x, through which no gradient flows.", Out::none);
 }

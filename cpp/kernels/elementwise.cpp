@@ -83,7 +83,7 @@ void where_span(const void* const* in, void* y_, int64_t n, double) {
   const U* a = static_cast<const U*>(in[1]);
   const U* b = static_cast<const U*>(in[2]);
   U* y = static_cast<U*>(y_);
-#pragma GCC ivdep
+  PL_INDEPENDENT
   for (int64_t i = 0; i < n; ++i) {
     const U x = a[i], z = b[i];
     y[i] = c[i] ? x : z;

@@ -39,15 +39,20 @@ inline constexpr int64_t kGroup =
     (kVectorRegisters == 32 ? 192 : 96) / int64_t{sizeof(T)};  // rows of packed A
 template <class T>
 inline constexpr int64_t kGap = PL_VEC / int64_t{sizeof(T)};  // added to the row distance of packed A
+// A group of A that is turned while it is packed may be up to this much wider, and its depth smaller: longer
+// runs are read.
+inline constexpr int64_t kWiden = 4;
 template <class T>
 inline constexpr int64_t kGroupSize =
-    larger(kGroup<T> * (kDepth<T> + kGap<T>), kDepth<T>*(kGroup<T> + kGap<T>));
+    larger(kGroup<T> * (kDepth<T> + kWiden * kGap<T>), kDepth<T>*(kGroup<T> + kGap<T>));
 
 enum class PackB { no, own, shared };
 
 struct Plan {
   PackB pack_b;
   bool pack_a;
+  bool turn_a;            // A is stored transposed, and packed in rows
+  int64_t group;          // rows of A packed at a time
   int64_t rows, columns;  // of a block of C
   int64_t kc;
   int64_t slab;  // blocks of K packed at a time
@@ -75,7 +80,6 @@ Plan plan_gemm(const GemmArgs& g) {
     p.columns = kPanelsPerTask * kPanel<T>;
     while (p.columns > kPanel<T> && blocks_of(g.m, p.rows) * blocks_of(g.n, p.columns) < tasks)
       p.columns = round_up(p.columns / 2, kPanel<T>);
-    p.slab = larger(1, kSlabBytes / (p.kc * panels * kPanel<T> * size));
   } else if (by_columns) {
     p.columns = blocks_of(panels, smaller(panels, tasks)) * kPanel<T>;
   } else {
@@ -85,7 +89,17 @@ Plan plan_gemm(const GemmArgs& g) {
   // A in place touches a cache line per step of k when it is stored transposed.
   const bool jumps = g.trans_a && p.kc * g.lda * size > kInPlaceBytes / 2;
   p.pack_a = jumps || (p.pack_b == PackB::shared && smaller(p.columns, g.n) >= 3 * kPanel<T>);
-  if (p.pack_a && p.kc > kDepth<T>) p.kc = blocks_of(g.k, blocks_of(g.k, kDepth<T>));
+  p.group = kGroup<T>;
+  if (p.pack_a) {
+    p.turn_a = g.trans_a && panels <= 2;
+    const int64_t widen = p.turn_a ? kWiden : 1;
+    p.group *= widen;
+    p.kc = smaller(p.kc, blocks_of(g.k, blocks_of(g.k, kDepth<T> / widen)));
+    if (p.rows < g.m) p.rows = round_up(p.rows, p.group);
+  }
+  if (p.pack_b == PackB::shared) {
+    p.slab = larger(1, kSlabBytes / (p.kc * panels * kPanel<T> * size));
+  }
   return p;
 }
 
@@ -120,7 +134,8 @@ struct Product {
   void cover(int64_t i0, int64_t i1, int64_t j0, int64_t j1, int64_t p, int64_t kc, const T* pa, int64_t lda,
              const T* pb, int64_t ldb) const {
     T* const out = c + i0 * g.ldc + j0;
-    tile_column(i1 - i0, j1 - j0, kc, pa, lda, g.trans_a, pb, ldb, out, g.ldc, g.accumulate || p > 0);
+    tile_column(i1 - i0, j1 - j0, kc, pa, lda, g.trans_a && !plan.turn_a, pb, ldb, out, g.ldc,
+                g.accumulate || p > 0);
     if (p + kc == g.k && !g.accumulate)
       finish(out, g.ldc, i1 - i0, j1 - j0, g.bias ? static_cast<const T*>(g.bias) + j0 : nullptr, 1,
              g.activation);
@@ -187,11 +202,14 @@ struct Product {
   template <class F>
   void for_groups(int64_t i0, int64_t i1, int64_t p, int64_t kc, T* group, const F& f) const {
     if (!plan.pack_a) return f(i0, i1, a_at(i0, p), lda);
-    for (int64_t i = i0; i < i1; i += kGroup<T>) {
-      const int64_t to = smaller(i + kGroup<T>, i1);
-      const int64_t distance = (g.trans_a ? kGroup<T> : round_up(kc, width<T>)) + kGap<T>;
-      if (g.trans_a)
+    for (int64_t i = i0; i < i1; i += plan.group) {
+      const int64_t to = smaller(i + plan.group, i1);
+      const bool by_k = g.trans_a && !plan.turn_a;
+      const int64_t distance = (by_k ? plan.group : round_up(kc, width<T>)) + kGap<T>;
+      if (by_k)
         copy_rows(a_at(i, p), lda, kc, to - i, group, distance);
+      else if (plan.turn_a)
+        copy_transposed(a_at(i, p), lda, to - i, kc, group, distance);
       else
         copy_rows(a_at(i, p), lda, to - i, kc, group, distance);
       f(i, to, group, distance);

@@ -21,13 +21,14 @@ void copy_rows(const T* in, int64_t ldi, int64_t rows, int64_t columns, T* out, 
   }
 }
 
+// clang forgets the reduced alignment of vec<T> where it is passed by reference, hence alignas below.
 // W vectors as the rows of a square are replaced by its columns: log2(W) rounds of a perfect shuffle.
 template <class T>
 PL_INLINE void transpose_square(vec<T> (&x)[width<T>]) {
   constexpr int W = width<T>;
 #pragma GCC unroll 4
   for (int round = 1; round < W; round *= 2) {
-    vec<T> y[W];
+    alignas(PL_VEC) vec<T> y[W];
 #pragma GCC unroll 8
     for (int i = 0; i < W / 2; ++i) {
       y[2 * i] = interleave_low(x[i], x[i + W / 2]);
@@ -47,7 +48,7 @@ void copy_transposed(const T* in, int64_t ldi, int64_t rows, int64_t columns, T*
     int64_t p = 0;
     if (wide == W) {
       for (; p + W <= rows; p += W) {
-        vec<T> x[W];
+        alignas(PL_VEC) vec<T> x[W];
 #pragma GCC unroll 16
         for (int i = 0; i < W; ++i) x[i] = load(in + i * ldi + p);
         transpose_square<T>(x);
@@ -57,7 +58,7 @@ void copy_transposed(const T* in, int64_t ldi, int64_t rows, int64_t columns, T*
     }
     for (; p < rows; p += W) {
       const int64_t tall = rows - p < W ? rows - p : W;
-      vec<T> x[W] = {};
+      alignas(PL_VEC) vec<T> x[W] = {};
       for (int64_t i = 0; i < wide; ++i)
         x[i] = tall == W ? load(in + i * ldi + p) : load_n(in + i * ldi + p, tall);
       transpose_square<T>(x);

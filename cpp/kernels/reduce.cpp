@@ -230,8 +230,8 @@ void running_sum(const CumsumArgs& a) {
                      continue;
                    }
                    for (int64_t j = 0; j < a.n; ++j, from += step * a.stride_n, to += step * a.inner)
-#pragma GCC ivdep
-                     for (int64_t c = 0; c < cols; ++c) to[c] = Y(sum[c] += Sum(from[c * a.stride_inner]));
+                     PL_INDEPENDENT
+                   for (int64_t c = 0; c < cols; ++c) to[c] = Y(sum[c] += Sum(from[c * a.stride_inner]));
                  }
                });
 }

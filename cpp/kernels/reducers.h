@@ -128,7 +128,7 @@ struct Simple {
   static PL_INLINE void rows(auto* s, const T* x, int64_t stride, int64_t rows, int64_t cols, int64_t) {
     for (int64_t r = 0; r < rows; ++r) {
       const T* row = x + r * stride;
-#pragma GCC ivdep
+      PL_INDEPENDENT
       for (int64_t c = 0; c < cols; ++c) s[c] = Derived::join(s[c], Derived::lift(row[c]));
     }
   }
@@ -240,7 +240,7 @@ struct Extremum {
     for (int64_t c = 0; c < cols; ++c) best[c] = x[c];
     for (int64_t r = 1; r < rows; ++r) {
       const T* row = x + r * stride;
-#pragma GCC ivdep
+      PL_INDEPENDENT
       for (int64_t c = 0; c < cols; ++c) best[c] = extremum<largest>(best[c], row[c]);
     }
     for (int64_t c = 0; c < cols; ++c) take(s[c], best[c]);
@@ -256,10 +256,11 @@ template <class T>
 PL_INLINE int64_t first_of(const T* x, int64_t n, T value) {
   int64_t i = 0;
   if constexpr (is_real<T>) {
+    using M = typename simd<T>::mask;
     if (value == value) {
-      while (i + width<T> <= n && !any_(load<T>(x + i) == value)) i += width<T>;
+      while (i + width<T> <= n && !any_(M(load<T>(x + i) == value))) i += width<T>;
     } else {
-      while (i + width<T> <= n && !any_(load<T>(x + i) != load<T>(x + i))) i += width<T>;
+      while (i + width<T> <= n && !any_(M(load<T>(x + i) != load<T>(x + i)))) i += width<T>;
     }
   }
   while (x[i] != value && (value == value || x[i] == x[i])) ++i;

@@ -19,6 +19,14 @@
 
 #define PL_INLINE inline __attribute__((always_inline))
 
+// Before a loop: its iterations are independent of each other (an output is one of the inputs, or apart from them).
+// Clang's word for it warns wherever a loop cannot be vectorized, so there the compiler tests for overlap itself.
+#if defined(__clang__)
+#define PL_INDEPENDENT
+#else
+#define PL_INDEPENDENT _Pragma("GCC ivdep")
+#endif
+
 namespace pl::PL_ISA {
 namespace {
 

@@ -33,7 +33,7 @@ template <class X, class Y, class F>
 PL_INLINE void map_elements(const void* x_, void* y_, int64_t n, F f) {
   const X* x = static_cast<const X*>(x_);
   Y* y = static_cast<Y*>(y_);
-#pragma GCC ivdep
+  PL_INDEPENDENT
   for (int64_t i = 0; i < n; ++i) y[i] = f(x[i]);
 }
 template <class X, class Y, class F>
@@ -41,7 +41,7 @@ PL_INLINE void map_elements(const void* a_, const void* b_, void* y_, int64_t n,
   const X* a = static_cast<const X*>(a_);
   const X* b = static_cast<const X*>(b_);
   Y* y = static_cast<Y*>(y_);
-#pragma GCC ivdep
+  PL_INDEPENDENT
   for (int64_t i = 0; i < n; ++i) y[i] = f(a[i], b[i]);
 }
 

@@ -42,8 +42,20 @@ Tensor OutScope::finish(const Tensor& computed) {
   if (computed.dtype() != out_->dtype())
     raise<TypeError>("[", op_, "] argument 'out' is ", dtype_name(out_->dtype()), ", the result ",
                      dtype_name(computed.dtype()));
-  if (computed.impl() != out_->impl() && !same_memory(computed, *out_)) copy_into(computed, *out_);
+  if (computed.impl() == out_->impl() || same_memory(computed, *out_)) return *out_;
+  copy_into(may_overlap(computed, *out_) ? copy(computed) : computed, *out_);
   return *out_;
+}
+
+void check_size(const char* op, const char* argument, const Shape& shape, DType dtype) {
+  int64_t bytes = static_cast<int64_t>(itemsize(dtype));
+  bool too_large = false, empty = false;
+  for (int64_t s : shape) {
+    if (s < 0) raise<ValueError>("[", op, "] argument '", argument, "' gives a negative size: ", shape);
+    empty = empty || s == 0;
+    too_large = too_large || (s > 0 && __builtin_mul_overflow(bytes, s, &bytes));
+  }
+  if (too_large && !empty) raise<MemoryError>("[", op, "] argument '", argument, "' gives too large an array: ", shape);
 }
 
 void require_float(const char* op, const char* argument, const Tensor& x) {

@@ -29,6 +29,8 @@ class OutScope {
   Tensor hint_;
 };
 
+// Can an array of this shape exist at all? The argument that asks for it is to blame.
+void check_size(const char* op, const char* argument, const Shape& shape, DType dtype);
 void require_float(const char* op, const char* argument, const Tensor& x);
 void require_same_dtype(const char* op, const char* a, const Tensor& x, const char* b, const Tensor& y);
 // Ints and bool become float64, floats stay.

@@ -68,7 +68,9 @@ Tensor one_hot(const Tensor& x, int64_t num_classes, DType dtype) {
     raise<TypeError>("[one_hot] argument 'x' must be uint8, int32 or int64, not ", dtype_name(x.dtype()));
   if (num_classes < 0) raise<ValueError>("[one_hot] argument 'num_classes' is negative: ", num_classes);
   Shape shape = x.shape();
+  if (x.ndim() == kMaxRank) raise<ValueError>("[one_hot] argument 'x' has ", kMaxRank, " dimensions already");
   shape.push_back(num_classes);
+  check_size("one_hot", "num_classes", shape, dtype);
   count(shape);
   Tensor classes = empty_host({num_classes}, DType::int64);
   auto* p = static_cast<int64_t*>(classes.write());

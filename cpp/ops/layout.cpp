@@ -105,6 +105,7 @@ Tensor swap_last(const Tensor& x) {
 
 Tensor expand_dims(const Tensor& x, int64_t axis) {
   int a = normalize_axis("expand_dims", axis, x.ndim() + 1);
+  if (x.ndim() == kMaxRank) raise<ValueError>("[expand_dims] argument 'x' has ", kMaxRank, " dimensions already");
   Shape shape = x.shape(), strides = x.strides();
   shape.insert(a, 1);
   strides.insert(a, 0);
@@ -132,7 +133,7 @@ Tensor squeeze(const Tensor& x, const OptAxes& axis) {
 }
 
 Tensor broadcast_to(const Tensor& x, const Shape& shape) {
-  count(shape);
+  check_size("broadcast_to", "shape", shape, x.dtype());
   if (!broadcasts_to(x.shape(), shape))
     raise<ValueError>("[broadcast_to] argument 'shape' ", shape, " cannot be reached from ", x.shape());
   if (x.shape() == shape) return x;
@@ -196,6 +197,7 @@ Tensor concatenate(const std::vector<Tensor>& xs, int64_t axis) {
 
 Tensor stack(const std::vector<Tensor>& xs, int64_t axis) {
   if (xs.empty()) raise<ValueError>("[stack] argument 'xs' is empty");
+  if (xs[0].ndim() == kMaxRank) raise<ValueError>("[stack] argument 'xs' has arrays of ", kMaxRank, " dimensions already");
   int a = normalize_axis("stack", axis, xs[0].ndim() + 1);
   std::vector<Tensor> expanded;
   for (const Tensor& x : xs) {
@@ -250,6 +252,7 @@ Tensor pad(const Tensor& x, const std::vector<Pair>& pad_width, double value) {
     stop.push_back(before + x.shape()[i]);
     step.push_back(1);
   }
+  check_size("pad", "pad_width", shape, x.dtype());
   Tensor y = full(shape, value, x.dtype());
   for (int i = 0; i < x.ndim(); ++i) offset += start[i] * y.strides()[i];
   if (x.size() > 0) copy_into(x, y.view(x.shape(), y.strides(), offset));

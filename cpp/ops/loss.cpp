@@ -110,49 +110,72 @@ Labels check_labels(const char* op, const Tensor& logits, const Tensor& labels) 
 
 }  // namespace
 
-Tensor softmax_cross_entropy_backward(const Tensor& dy, const Tensor& logits, const Tensor& labels) {
-  const char* op = "softmax_cross_entropy_backward";
-  Labels l = check_labels(op, logits, labels);
+namespace {
+
+struct Forward {
+  Tensor loss, proba;
+};
+// `logits` contiguous, with at least one class unless there are no rows.
+Forward forward(const char* op, const Tensor& logits, const Labels& l, const Tensor& loss) {
+  Tensor proba = empty(logits.shape(), logits.dtype());
+  IdCheck check(op, "labels");
+  CrossEntropyArgs args{.dtype = logits.dtype(), .label_dtype = l.dense ? DType::int64 : l.t.dtype(),
+                        .rows = loss.size(), .cols = logits.shape(-1), .x = logits.read(),
+                        .target = l.dense ? l.t.read() : nullptr, .label = l.dense ? nullptr : l.t.read(),
+                        .loss = loss.write(), .proba = proba.write(), .status = check.status()};
+  launch("softmax_cross_entropy", kernels().loss.cross_entropy, args, 2.0 * static_cast<double>(logits.size()));
+  check.check();
+  return {loss, proba};
+}
+
+Tensor backward(const Tensor& dy, const Tensor& proba, const Labels& l) {
+  // One number repeated over the rows (the gradient of a mean) is read as such.
+  bool repeated = dy.ndim() == 1 && dy.strides()[0] == 0;
+  Tensor g = repeated ? dy : contiguous(dy);
+  Tensor dx = result(proba.shape(), proba.dtype());
+  CrossEntropyBackwardArgs args{.dtype = proba.dtype(), .label_dtype = l.dense ? DType::int64 : l.t.dtype(),
+                                .rows = dy.size(), .cols = proba.shape(-1), .proba = proba.read(),
+                                .target = l.dense ? l.t.read() : nullptr, .label = l.dense ? nullptr : l.t.read(),
+                                .dloss = g.read(), .stride_dloss = repeated ? 0 : 1, .dx = dx.write()};
+  launch("softmax_cross_entropy_backward", kernels().loss.cross_entropy_backward, args,
+         static_cast<double>(proba.size()));
+  return dx;
+}
+
+Shape rows_of(const char* op, const Tensor& logits) {
   Shape lead = logits.shape();
   lead.resize(lead.ndim() - 1);
+  if (logits.shape(-1) == 0 && count(lead) > 0)
+    raise<ValueError>("[", op, "] argument 'logits' ", logits.shape(), " has no classes");
+  return lead;
+}
+
+}  // namespace
+
+Tensor softmax_cross_entropy_backward(const Tensor& dy, const Tensor& logits0, const Tensor& labels) {
+  const char* op = "softmax_cross_entropy_backward";
+  Labels l = check_labels(op, logits0, labels);
+  Shape lead = rows_of(op, logits0);
   if (!(dy.shape() == lead))
     raise<ValueError>("[", op, "] argument 'dy' has shape ", dy.shape(), ", expected ", lead);
-  require_same_dtype(op, "dy", dy, "logits", logits);
-  Tensor target = l.dense ? l.t : one_hot(l.t, logits.shape(-1), logits.dtype());
-  return expand_dims(dy, -1) * (softmax(logits, -1) * sum(target, Axes{-1}, true) - target);
+  require_same_dtype(op, "dy", dy, "logits", logits0);
+  if (grad_enabled() && (needs_grad(dy) || needs_grad(logits0))) {
+    Tensor target = l.dense ? l.t : one_hot(l.t, logits0.shape(-1), logits0.dtype());
+    return expand_dims(dy, -1) * (softmax(logits0, -1) * sum(target, Axes{-1}, true) - target);
+  }
+  Tensor logits = contiguous(logits0);
+  return backward(dy, forward(op, logits, l, empty(lead, logits.dtype())).proba, l);
 }
 
 Tensor softmax_cross_entropy(const Tensor& logits0, const Tensor& labels) {
   const char* op = "softmax_cross_entropy";
   Labels l = check_labels(op, logits0, labels);
   Tensor logits = contiguous(logits0);
-  Shape lead = logits.shape();
-  lead.resize(lead.ndim() - 1);
-  int64_t rows = count(lead), cols = logits.shape(-1);
-  if (cols == 0 && rows > 0) raise<ValueError>("[", op, "] argument 'logits' ", logits.shape(), " has no classes");
-  Tensor loss = result(lead, logits.dtype()), proba = empty(logits.shape(), logits.dtype());
-  IdCheck check(op, "labels");
-  CrossEntropyArgs args{.dtype = logits.dtype(), .label_dtype = l.dense ? DType::int64 : l.t.dtype(), .rows = rows,
-                        .cols = cols, .x = logits.read(), .target = l.dense ? l.t.read() : nullptr,
-                        .label = l.dense ? nullptr : l.t.read(), .loss = loss.write(), .proba = proba.write(),
-                        .status = check.status()};
-  launch(op, kernels().loss.cross_entropy, args, 2.0 * static_cast<double>(logits.size()));
-  check.check();
-  record(op, {logits}, {loss}, [logits = save(logits), l, proba](Backward& b) {
-    const Tensor& dy = b.grad();
-    if (grad_enabled()) return b.set(0, softmax_cross_entropy_backward(dy, b.get(logits), l.t));
-    // One number repeated over the rows (the gradient of a mean) is read as such.
-    int64_t stride = dy.ndim() == 1 ? dy.strides()[0] : 1;
-    Tensor g = dy.ndim() == 1 && (stride == 0 || stride == 1) ? dy : contiguous(dy);
-    Tensor dx = empty(proba.shape(), proba.dtype());
-    CrossEntropyBackwardArgs back{.dtype = proba.dtype(), .label_dtype = l.dense ? DType::int64 : l.t.dtype(),
-                                  .rows = dy.size(), .cols = proba.shape(-1), .proba = proba.read(),
-                                  .target = l.dense ? l.t.read() : nullptr, .label = l.dense ? nullptr : l.t.read(),
-                                  .dloss = g.read(), .stride_dloss = g.impl() == dy.impl() ? stride : 1,
-                                  .dx = dx.write()};
-    launch("softmax_cross_entropy_backward", kernels().loss.cross_entropy_backward, back,
-           static_cast<double>(proba.size()));
-    b.set(0, dx);
+  Shape lead = rows_of(op, logits);
+  auto [loss, proba] = forward(op, logits, l, result(lead, logits.dtype()));
+  record(op, {logits}, {loss}, [logits = save(logits), l, proba = proba](Backward& b) {
+    if (grad_enabled()) b.set(0, softmax_cross_entropy_backward(b.grad(), b.get(logits), l.t));
+    else b.set(0, backward(b.grad(), proba, l));
   });
   return loss;
 }

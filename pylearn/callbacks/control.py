@@ -136,7 +136,11 @@ class ModelCheckpoint(_Monitor):
         if save_freq != "epoch" and (isinstance(save_freq, (bool, str)) or int(save_freq) < 1):
             raise ValueError(f"save_freq must be 'epoch' or a number of batches, got {save_freq!r}")
         self.filepath, self.verbose = os.fspath(filepath), verbose
-        self.save_best_only, self.save_weights_only, self.save_freq = save_best_only, save_weights_only, save_freq
+        self.save_best_only, self.save_weights_only, self.save_freq = (
+            save_best_only,
+            save_weights_only,
+            save_freq,
+        )
         self.best = self._worst if initial_value_threshold is None else float(initial_value_threshold)
         self._batches, self._epoch = 0, 0
         if save_freq == "epoch":
@@ -212,7 +216,9 @@ class LearningRateScheduler(Callback):
 
     def __init__(self, schedule: Callable[..., float], verbose: int = 0) -> None:
         if not callable(schedule):
-            raise TypeError(f"LearningRateScheduler: schedule must be a function (epoch, rate), got {schedule!r}")
+            raise TypeError(
+                f"LearningRateScheduler: schedule must be a function (epoch, rate), got {schedule!r}"
+            )
         self.schedule, self.verbose = schedule, verbose
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:

@@ -107,11 +107,22 @@ class WandbCallback(Callback):
         self.log_weights, self.log_gradients, self.log_evaluation = log_weights, log_gradients, log_evaluation
         self.training_data, self.validation_data, self.generator = training_data, validation_data, generator
         self.labels = None if labels is None else [str(label) for label in labels]
-        self.predictions, self.input_type, self.output_type = int(predictions), input_type or data_type, output_type
+        self.predictions, self.input_type, self.output_type = (
+            int(predictions),
+            input_type or data_type,
+            output_type,
+        )
         self.validation_steps, self.class_colors = validation_steps, class_colors
-        self.log_batch_frequency, self.log_best_prefix, self.save_graph = log_batch_frequency, log_best_prefix, save_graph
+        self.log_batch_frequency, self.log_best_prefix, self.save_graph = (
+            log_batch_frequency,
+            log_best_prefix,
+            save_graph,
+        )
         self.validation_indexes = validation_indexes
-        self.validation_row_processor, self.prediction_row_processor = validation_row_processor, prediction_row_processor
+        self.validation_row_processor, self.prediction_row_processor = (
+            validation_row_processor,
+            prediction_row_processor,
+        )
         self.infer_missing_processors = infer_missing_processors
         self.log_evaluation_frequency, self.compute_flops = log_evaluation_frequency, compute_flops
         self._grows = grows(monitor, mode, "WandbCallback")
@@ -154,7 +165,11 @@ class WandbCallback(Callback):
         guess = np.asarray(self.model.predict(x, verbose=0))
         rows = []
         for i in range(len(x)):
-            row: dict[str, Any] = {"row": i, "prediction": self._name(guess[i]), "score": float(np.max(guess[i]))}
+            row: dict[str, Any] = {
+                "row": i,
+                "prediction": self._name(guess[i]),
+                "score": float(np.max(guess[i])),
+            }
             if y is not None:
                 row["label"] = self._name(y[i])
             rows.append(row)
@@ -224,7 +239,7 @@ def _picture(x: np.ndarray) -> np.ndarray:
     """Bytes from an image of any scale."""
     x = np.asarray(x, "float64")
     if x.ndim == 1:
-        side = int(round(np.sqrt(x.size)))
+        side = round(np.sqrt(x.size))
         x = x.reshape(side, side) if side * side == x.size else x[None]
     low, high = x.min(), x.max()
     return ((x - low) / (high - low if high > low else 1.0) * 255).astype("uint8")

@@ -56,7 +56,9 @@ class Constant(Initializer):
     def __call__(self, shape: Sequence[int], dtype: Any = "float32") -> Tensor:
         value = np.asarray(self.value, dtype)
         if value.ndim and value.shape != tuple(shape):
-            raise ValueError(f"Constant has a value of shape {value.shape} for a weight of shape {tuple(shape)}")
+            raise ValueError(
+                f"Constant has a value of shape {value.shape} for a weight of shape {tuple(shape)}"
+            )
         return asarray(np.broadcast_to(value, tuple(shape)).copy())
 
     def get_config(self) -> dict[str, Any]:
@@ -87,7 +89,7 @@ class Identity(Initializer):
     def __call__(self, shape: Sequence[int], dtype: Any = "float32") -> Tensor:
         if len(shape) != 2:
             raise ValueError(f"Identity is for matrices, got shape {tuple(shape)}")
-        return asarray((self.gain * np.eye(*shape)).astype(dtype))
+        return asarray((self.gain * np.eye(shape[0], shape[1])).astype(dtype))
 
     def get_config(self) -> dict[str, Any]:
         return {"gain": self.gain}
@@ -96,7 +98,9 @@ class Identity(Initializer):
 class RandomUniform(_Random):
     """Uniform on [minval, maxval)."""
 
-    def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: int | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, minval: float = -0.05, maxval: float = 0.05, seed: int | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(seed, **kwargs)
         self.minval, self.maxval = float(minval), float(maxval)
 
@@ -110,7 +114,9 @@ class RandomUniform(_Random):
 class RandomNormal(_Random):
     """Normal(mean, stddev)."""
 
-    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(seed, **kwargs)
         self.mean, self.stddev = float(mean), float(stddev)
 

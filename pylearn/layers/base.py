@@ -37,6 +37,7 @@ class Layer:
     """
 
     supports_masking = False
+    _call_takes: tuple[bool, bool]  # does call take training, mask?
     accepts_integers = False  # inputs of integers stay integers (ids), rather than becoming floats
 
     def __init__(
@@ -134,7 +135,9 @@ class Layer:
     @property
     def weights(self) -> list[Tensor]:
         """All weights, each once: the layer's own, then those of its layers."""
-        return _once([*self._own_trainable, *self._own_frozen, *(w for s in self._sublayers for w in s.weights)])
+        return _once(
+            [*self._own_trainable, *self._own_frozen, *(w for s in self._sublayers for w in s.weights)]
+        )
 
     @property
     def trainable_weights(self) -> list[Tensor]:
@@ -192,7 +195,9 @@ class Layer:
 
     # -- calling ----------------------------------------------------------------------------------
 
-    def __call__(self, x: Any, *args: Any, training: bool | None = None, mask: Any = None, **kwargs: Any) -> Any:
+    def __call__(
+        self, x: Any, *args: Any, training: bool | None = None, mask: Any = None, **kwargs: Any
+    ) -> Any:
         """The layer on Tensors or arrays; on symbolic tensors (``Input``), the next node of a model.
 
         Raises:
@@ -291,7 +296,9 @@ class Layer:
     def _track(self, value: Any) -> None:
         if "_sublayers" not in self.__dict__:
             if any(isinstance(item, Layer) for item in structure.leaves(value)):
-                raise RuntimeError(f"call super().__init__() in {type(self).__name__}.__init__ before adding layers")
+                raise RuntimeError(
+                    f"call super().__init__() in {type(self).__name__}.__init__ before adding layers"
+                )
             return
         for item in structure.leaves(value):
             if isinstance(item, Layer) and all(item is not s for s in self._sublayers):
@@ -307,10 +314,16 @@ class Layer:
         if self.activity_regularizer is not None:
             config["activity_regularizer"] = self.activity_regularizer
         if type(self).get_config is Layer.get_config:
-            args, kwargs = self.__dict__["_arguments"]
-            bound = inspect.signature(type(self).__init__).bind(None, *args, **kwargs)
-            for key, value in list(bound.arguments.items())[1:]:
-                config.update(value if isinstance(value, dict) and key == "kwargs" else {key: value})
+            config.update(self.constructor_config())
+        return config
+
+    def constructor_config(self) -> dict[str, Any]:
+        """The arguments the layer was made with."""
+        args, kwargs = self.__dict__["_arguments"]
+        bound = inspect.signature(type(self).__init__).bind(None, *args, **kwargs)
+        config: dict[str, Any] = {}
+        for key, value in list(bound.arguments.items())[1:]:
+            config.update(value if isinstance(value, dict) and key == "kwargs" else {key: value})
         return config
 
     @classmethod

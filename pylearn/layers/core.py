@@ -10,7 +10,11 @@ from pylearn.layers.base import Layer, Shape
 from pylearn.sparse import CSR
 
 _FUSED = {activations.linear: None, activations.relu: "relu", activations.tanh: "tanh"}
-_FINISHED = {"kernel_constraint", "bias_constraint", "lora_rank"}  # Keras' arguments whose default None changes nothing
+_FINISHED = {
+    "kernel_constraint",
+    "bias_constraint",
+    "lora_rank",
+}  # Keras' arguments whose default None changes nothing
 
 
 class Dense(Layer):
@@ -35,7 +39,7 @@ class Dense(Layer):
     ) -> None:  # fmt: skip
         kwargs = {k: v for k, v in kwargs.items() if not (k in _FINISHED and v is None)}
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
-        if isinstance(units, bool) or int(units) != units or units <= 0:
+        if isinstance(units, bool) or not hasattr(units, "__index__") or units <= 0:
             raise ValueError(f"Dense: units must be a whole number > 0, got {units!r}")
         self.units = int(units)
         self.activation = activations.get(activation)
@@ -53,14 +57,18 @@ class Dense(Layer):
         size = input_shape[-1]
         if size is None:
             raise ValueError(f"{self.name}: the size of the last axis must be known, got shape {input_shape}")
-        self.kernel = self.add_weight("kernel", (size, self.units), self.kernel_initializer, self.kernel_regularizer)
+        self.kernel = self.add_weight(
+            "kernel", (size, self.units), self.kernel_initializer, self.kernel_regularizer
+        )
         if self.use_bias:
             self.bias = self.add_weight("bias", (self.units,), self.bias_initializer, self.bias_regularizer)
 
     def call(self, x: Any) -> Any:
         kernel = self.kernel
         if x.shape[-1] != kernel.shape[0]:
-            raise ValueError(f"{self.name}: expected {kernel.shape[0]} values on the last axis, got shape {tuple(x.shape)}")
+            raise ValueError(
+                f"{self.name}: expected {kernel.shape[0]} values on the last axis, got shape {tuple(x.shape)}"
+            )
         activation = self.activation
         if type(x) is CSR:
             if x.dtype != kernel.dtype:
@@ -151,10 +159,15 @@ class Reshape(Layer):
     def _row(self, row: Shape) -> Shape:
         if None in row:
             return tuple(None if n == -1 else n for n in self.target_shape)
-        size, known = math.prod(n for n in row if n is not None), math.prod(n for n in self.target_shape if n != -1)
+        size, known = (
+            math.prod(n for n in row if n is not None),
+            math.prod(n for n in self.target_shape if n != -1),
+        )
         if (-1 in self.target_shape and (known == 0 or size % known)) or (
                 -1 not in self.target_shape and size != known):  # fmt: skip
-            raise ValueError(f"{self.name}: rows of shape {row} ({size} values) cannot become {self.target_shape}")
+            raise ValueError(
+                f"{self.name}: rows of shape {row} ({size} values) cannot become {self.target_shape}"
+            )
         return tuple(size // known if n == -1 else n for n in self.target_shape)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:

@@ -58,7 +58,11 @@ class InputLayer(Layer):
 
 
 def Input(
-    shape: Any = None, batch_size: int | None = None, dtype: Any = None, name: str | None = None, **kwargs: Any
+    shape: Any = None,
+    batch_size: int | None = None,
+    dtype: Any = None,
+    name: str | None = None,
+    **kwargs: Any,
 ) -> Any:
     """A symbolic tensor to call layers on: ``Input(shape=(28, 28))``.
 

@@ -27,7 +27,7 @@ def reset() -> None:
 class Here(threading.local):
     """What this thread is in the middle of."""
 
-    inside = 0                         # depth of layer calls
+    inside = 0  # depth of layer calls
     penalties: list[Tensor] | None = None  # collected while a model runs
 
 

@@ -42,7 +42,9 @@ class SymbolicTensor:
 class Node:
     """One call of a layer: what it was given and what it gives."""
 
-    def __init__(self, layer: Layer, inputs: Any, outputs: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def __init__(
+        self, layer: Layer, inputs: Any, outputs: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
         self.layer, self.inputs, self.outputs, self.args, self.kwargs = layer, inputs, outputs, args, kwargs
         for out in structure.leaves(outputs):
             out.node = self
@@ -71,7 +73,9 @@ def call(layer: Layer, x: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
     """Builds the layer if need be and returns the symbolic output."""
     for leaf in structure.leaves(x):
         if not isinstance(leaf, SymbolicTensor):
-            raise TypeError(f"{layer.name}: symbolic and real tensors cannot be mixed, got {type(leaf).__name__}")
+            raise TypeError(
+                f"{layer.name}: symbolic and real tensors cannot be mixed, got {type(leaf).__name__}"
+            )
     shapes = structure.transform(lambda t: t.shape, x)
     layer.ensure_built(shapes)
     kwargs = {key: value for key, value in kwargs.items() if value is not None}
@@ -88,6 +92,7 @@ def shape_by_trial(layer: Layer, shapes: Any) -> Any:
     seen = []
     try:
         for rows in (2, 3):
+
             def zeros(shape: Shape, rows: int = rows) -> Any:
                 sizes = [rows if n is None else n for n in shape]
                 return asarray(np.zeros(sizes, "int64" if layer.accepts_integers else layer.dtype))
@@ -98,14 +103,23 @@ def shape_by_trial(layer: Layer, shapes: Any) -> Any:
         generator.set_state(state)
         layer._losses = []
     first, second = structure_of_shapes(seen[0]), structure_of_shapes(seen[1])
-    merged = [tuple(None if a != b else a for a, b in zip(s, t, strict=True)) for s, t in zip(first, second, strict=True)]
+    merged = [
+        tuple(None if a != b else a for a, b in zip(s, t, strict=True))
+        for s, t in zip(first, second, strict=True)
+    ]
     places = iter(merged)
     return map_shapes(lambda _: next(places), seen[0])
 
 
 def structure_of_shapes(tree: Any) -> list[Shape]:
+    """The shapes of a nest, in order."""
     found: list[Shape] = []
-    map_shapes(lambda s: found.append(s) or s, tree)
+
+    def note(shape: Shape) -> Shape:
+        found.append(shape)
+        return shape
+
+    map_shapes(note, tree)
     return found
 
 
@@ -119,7 +133,9 @@ def row_shape(shape: Any, owner: str, argument: str) -> Shape:
         sizes = (operator.index(shape),) if not hasattr(shape, "__iter__") else tuple(
             None if n is None else operator.index(n) for n in shape)  # fmt: skip
     except TypeError:
-        raise TypeError(f"{owner}: {argument} must be a tuple of sizes such as (28, 28), got {shape!r}") from None
+        raise TypeError(
+            f"{owner}: {argument} must be a tuple of sizes such as (28, 28), got {shape!r}"
+        ) from None
     if any(n is not None and n < 0 for n in sizes):
         raise ValueError(f"{owner}: {argument} must have sizes ≥ 0, got {shape!r}")
     return sizes

@@ -15,7 +15,9 @@ _LIMIT = 50_000_000  # values; larger arrays are left to the kernels' own checks
 
 def _fits(shape: tuple[int, ...], output: Shape) -> bool:
     pattern = output[1:]
-    return len(shape) == len(pattern) + 1 and all(b is None or a == b for a, b in zip(shape[1:], pattern, strict=True))
+    return len(shape) == len(pattern) + 1 and all(
+        b is None or a == b for a, b in zip(shape[1:], pattern, strict=True)
+    )
 
 
 def elementwise(y: np.ndarray, output: Shape, name: str, loss: str) -> None:
@@ -27,7 +29,9 @@ def elementwise(y: np.ndarray, output: Shape, name: str, loss: str) -> None:
     hint = ""
     if y.ndim == 1 and len(output) == 2 and y.dtype.kind in "iub":
         hint = "; for class ids use sparse_categorical_crossentropy or to_categorical(y)"
-    raise ValueError(f"[{loss}] {name} has shape {y.shape}, the model's output {output}; they must agree{hint}")
+    raise ValueError(
+        f"[{loss}] {name} has shape {y.shape}, the model's output {output}; they must agree{hint}"
+    )
 
 
 def one_hot(y: np.ndarray, output: Shape, name: str, loss: str) -> None:
@@ -84,10 +88,15 @@ def probabilities(y: np.ndarray, output: Shape, name: str, loss: str) -> None:
             hint = "; it looks one-hot: use y[:, 1], or two outputs with softmax and categorical_crossentropy"
         elif y.ndim == 1 and len(output) == 2:
             hint = "; one target per row needs Dense(1, activation='sigmoid'), or sparse_categorical_crossentropy"
-        raise ValueError(f"[{loss}] {name} has shape {y.shape}, the model's output {output}; they must agree{hint}")
+        raise ValueError(
+            f"[{loss}] {name} has shape {y.shape}, the model's output {output}; they must agree{hint}"
+        )
     if y.size == 0 or y.size > _LIMIT or y.dtype.kind == "b":
         return
-    low, high = np.nanmin(y) if y.dtype.kind == "f" else y.min(), np.nanmax(y) if y.dtype.kind == "f" else y.max()
+    low, high = (
+        np.nanmin(y) if y.dtype.kind == "f" else y.min(),
+        np.nanmax(y) if y.dtype.kind == "f" else y.max(),
+    )
     if low < 0 or high > 1:
         wrong = (y < 0) | (y > 1)
         row = int(np.argmax(wrong.reshape(len(y), -1).any(1)))

@@ -26,10 +26,12 @@ class Loss:
         name: key in logs; the snake-cased class name by default.
     """
 
-    labels = False      # targets are class ids (kept integers), not numbers
+    labels = False  # targets are class ids (kept integers), not numbers
     regression = False  # targets are quantities, for which accuracy means nothing
 
-    def __init__(self, name: str | None = None, reduction: str | None = "sum_over_batch_size", **kwargs: Any) -> None:
+    def __init__(
+        self, name: str | None = None, reduction: str | None = "sum_over_batch_size", **kwargs: Any
+    ) -> None:
         registry.reject(self, kwargs, ("name", "reduction"))
         if reduction not in REDUCTIONS:
             raise ValueError(f"reduction must be one of {REDUCTIONS}, got {reduction!r}")

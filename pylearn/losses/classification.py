@@ -20,7 +20,9 @@ def _logits(y_pred: Tensor, from_logits: bool, head: str) -> Tensor | None:
 
 def _last_axis(axis: int, y_pred: Tensor, owner: str) -> None:
     if axis not in (-1, y_pred.ndim - 1):
-        raise ValueError(f"[{owner}] classes must be on the last axis, got axis={axis} for shape {y_pred.shape}")
+        raise ValueError(
+            f"[{owner}] classes must be on the last axis, got axis={axis} for shape {y_pred.shape}"
+        )
 
 
 def _rows(logits: Tensor, target: Tensor) -> Tensor:
@@ -28,7 +30,9 @@ def _rows(logits: Tensor, target: Tensor) -> Tensor:
         return ops.softmax_cross_entropy(logits, target)
     k, lead = logits.shape[-1], logits.shape[:-1]
     flat = (-1, k) if target.shape == logits.shape else (-1,)
-    return ops.reshape(ops.softmax_cross_entropy(ops.reshape(logits, (-1, k)), ops.reshape(target, flat)), lead)
+    return ops.reshape(
+        ops.softmax_cross_entropy(ops.reshape(logits, (-1, k)), ops.reshape(target, flat)), lead
+    )
 
 
 def categorical_crossentropy(
@@ -67,7 +71,9 @@ def categorical_crossentropy(
     return out if given else out.numpy()
 
 
-def sparse_categorical_crossentropy(y_true: Any, y_pred: Any, from_logits: bool = False, axis: int = -1) -> Any:
+def sparse_categorical_crossentropy(
+    y_true: Any, y_pred: Any, from_logits: bool = False, axis: int = -1
+) -> Any:
     """-log p[y], for class ids.
 
     Args:
@@ -96,7 +102,9 @@ def sparse_categorical_crossentropy(y_true: Any, y_pred: Any, from_logits: bool 
     return out if given else out.numpy()
 
 
-def binary_crossentropy(y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0) -> Any:
+def binary_crossentropy(
+    y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0
+) -> Any:
     """mean(-y log p - (1 - y) log(1 - p)) over the last axis.
 
     Args:

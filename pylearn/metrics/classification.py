@@ -111,7 +111,9 @@ class TopKCategoricalAccuracy(MeanOverRows):
 class SparseTopKCategoricalAccuracy(TopKCategoricalAccuracy):
     """Fraction of rows whose class id is among the k largest predictions."""
 
-    def __init__(self, k: int = 5, name: str | None = "sparse_top_k_categorical_accuracy", **kwargs: Any) -> None:
+    def __init__(
+        self, k: int = 5, name: str | None = "sparse_top_k_categorical_accuracy", **kwargs: Any
+    ) -> None:
         super().__init__(k, name, **kwargs)
 
     def values(self, y_true: Tensor, y_pred: Tensor) -> Tensor:

@@ -68,7 +68,9 @@ def get(identifier: Any, name: str | None = None) -> Metric:
     raise TypeError(f"a metric must be a name, a Metric or a function (y_true, y_pred), got {identifier!r}")
 
 
-def resolve_accuracy(target_shape: tuple[int | None, ...], output_shape: tuple[int | None, ...], name: str) -> Metric:
+def resolve_accuracy(
+    target_shape: tuple[int | None, ...], output_shape: tuple[int | None, ...], name: str
+) -> Metric:
     """Which accuracy: binary for one output, sparse for class ids, else categorical, as in Keras."""
     if len(output_shape) < 2 or output_shape[-1] == 1:
         return classification.BinaryAccuracy(name)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from pylearn import registry, structure
+from pylearn import _core, registry, replay, structure
 from pylearn._core import Tensor
 from pylearn.layers import Layer, SymbolicTensor, symbolic
 from pylearn.layers.naming import here
@@ -38,7 +38,7 @@ class Model(Trainer):
         if args:
             raise TypeError(f"{type(self).__name__}() takes no positional arguments here")
         super().__init__(name=name, **kwargs)
-        self._row_shapes: Any = None     # of a subclassed model: shapes of its inputs, in their structure
+        self._row_shapes: Any = None  # of a subclassed model: shapes of its inputs, in their structure
         self._out_shapes: Any = None
         self._random_state: Any = None
 
@@ -110,7 +110,9 @@ class Model(Trainer):
             if layer.name == name:
                 return layer
         names = [layer.name for layer in layers]
-        raise ValueError(f"{self.name} has no layer {name!r}{registry.suggest(str(name), names)}; it has {', '.join(names)}")
+        raise ValueError(
+            f"{self.name} has no layer {name!r}{registry.suggest(str(name), names)}; it has {', '.join(names)}"
+        )
 
     def _name_weights(self) -> None:
         """Names every weight by its path in this model: ``dense/kernel``, ``inner/dense/kernel``."""
@@ -128,7 +130,9 @@ class Model(Trainer):
             items += layer.weight_items(f"{prefix}{self.name}/")
         return items
 
-    def __call__(self, x: Any, *args: Any, training: bool | None = None, mask: Any = None, **kwargs: Any) -> Any:
+    def __call__(
+        self, x: Any, *args: Any, training: bool | None = None, mask: Any = None, **kwargs: Any
+    ) -> Any:
         """The outputs: Tensors for arrays or Tensors, symbolic tensors for symbolic ones."""
         if here.penalties is not None or symbolic.any_symbolic(x):
             return super().__call__(x, *args, training=training, mask=mask, **kwargs)
@@ -136,9 +140,15 @@ class Model(Trainer):
         try:
             out = super().__call__(x, *args, training=training, mask=mask, **kwargs)
             self._losses = here.penalties
+            if self._losses and _core.is_recording():
+                replay.hold(self)
             return out
         finally:
             here.penalties = None
+
+    def release(self) -> None:
+        """Forgets the penalties of the last call."""
+        self._losses = []
 
     # -- looking at it ----------------------------------------------------------------------------
 
@@ -157,7 +167,9 @@ class Model(Trainer):
 
     # -- files ------------------------------------------------------------------------------------
 
-    def save(self, path: str | os.PathLike[str], overwrite: bool = True, include_optimizer: bool = True) -> None:
+    def save(
+        self, path: str | os.PathLike[str], overwrite: bool = True, include_optimizer: bool = True
+    ) -> None:
         """Writes the whole model to one file: structure, weights, and what training needs to go on.
 
         The path always holds the old or the new file, whole, whenever the process is killed.
@@ -183,12 +195,18 @@ class Model(Trainer):
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         config.pop("trainable", None)
+        if type(self).get_config is Model.get_config:
+            config.update(self.constructor_config())
         return config
 
 
 def _pack_shapes(shapes: Any, flat: list[Any]) -> Any:
     items = iter(flat)
-    return next(items) if shapes is None or symbolic.is_shape(shapes) else symbolic.map_shapes(lambda _: next(items), shapes)
+    return (
+        next(items)
+        if shapes is None or symbolic.is_shape(shapes)
+        else symbolic.map_shapes(lambda _: next(items), shapes)
+    )
 
 
 class Functional(Model):
@@ -196,7 +214,9 @@ class Functional(Model):
 
     supports_masking = True
 
-    def __init__(self, inputs: Any = None, outputs: Any = None, name: str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, inputs: Any = None, outputs: Any = None, name: str | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(name=name, **kwargs)
         if inputs is None or outputs is None:
             raise TypeError("Model takes both inputs= and outputs=")
@@ -286,7 +306,9 @@ class Functional(Model):
                 raise ValueError(f"{self.name}: the input {missing[0]!r} is missing; got {', '.join(x)}")
             return [x[name] for name in self._inputs]
         if len(self._graph.inputs) != len(structure.flatten(x)):
-            raise ValueError(f"{self.name} takes {len(self._graph.inputs)} inputs, got {len(structure.flatten(x))}")
+            raise ValueError(
+                f"{self.name} takes {len(self._graph.inputs)} inputs, got {len(structure.flatten(x))}"
+            )
         return x
 
     def compute_output_shape(self, input_shape: Any) -> Any:
@@ -298,4 +320,3 @@ class Functional(Model):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
         return saving.graph_from_config(config)
-

@@ -65,10 +65,10 @@ class Graph:
             known[: len(masks)] = masks
         for call in self.calls:
             layer = call.layer
-            x = values[call.inputs] if call.simple else structure.transform(lambda i: values[i], call.inputs)
+            x = values[call.inputs] if call.simple else structure.transform(values.__getitem__, call.inputs)
             mask = None
             if known is not None:
-                mask = structure.transform(lambda i: known[i], call.inputs)
+                mask = structure.transform(known.__getitem__, call.inputs)
             y = layer.run(x, *call.args, **{"training": training, **call.kwargs}, mask=mask)
             if call.simple:
                 values[call.outputs] = y
@@ -82,7 +82,9 @@ class Graph:
                     if isinstance(call.outputs, int):
                         known[call.outputs] = made
                     else:
-                        for i, value in zip(structure.leaves(call.outputs), structure.leaves(made), strict=True):
+                        for i, value in zip(
+                            structure.leaves(call.outputs), structure.leaves(made), strict=True
+                        ):
                             known[i] = value
         out = [values[i] for i in self.output_places]
         return out, [None] * len(out) if known is None else [known[i] for i in self.output_places]
@@ -113,7 +115,9 @@ def _order(inputs: Sequence[SymbolicTensor], outputs: Sequence[SymbolicTensor]) 
             order.append(node)
             continue
         if isinstance(node.layer, InputLayer):
-            raise ValueError(f"the outputs depend on the input {node.layer.name!r}, which is not among the inputs")
+            raise ValueError(
+                f"the outputs depend on the input {node.layer.name!r}, which is not among the inputs"
+            )
         stack.append((node, True))
         for t in reversed(structure.flatten(node.inputs)):
             if id(t) not in given and id(_node(t)) not in done:

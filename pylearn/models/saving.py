@@ -27,7 +27,18 @@ if TYPE_CHECKING:
     from pylearn.models.base import Functional, Model
 
 FORMAT = 1
-_KNOWN = {"format", "kind", "model", "weights", "compile", "optimizer", "random", "tensors", "version", "shapes"}
+_KNOWN = {
+    "format",
+    "kind",
+    "model",
+    "weights",
+    "compile",
+    "optimizer",
+    "random",
+    "tensors",
+    "version",
+    "shapes",
+}
 
 
 # -- configurations -------------------------------------------------------------------------------
@@ -52,8 +63,8 @@ def graph_config(model: Functional) -> dict[str, Any]:
     for call in graph.calls:
         for t in structure.leaves(call.node.outputs):
             place[id(t)] = len(place)
-        calls.append({"layer": call.layer.name, "inputs": call.inputs,
-                      "args": registry.serialize(list(call.args)), "kwargs": registry.serialize(call.kwargs)})  # fmt: skip
+        arguments = {"args": registry.serialize(list(call.args)), "kwargs": registry.serialize(call.kwargs)}
+        calls.append({"layer": call.layer.name, "inputs": call.inputs, **arguments})
     return {
         "layers": [registry.serialize(layer) for layer in graph.layers],
         "calls": calls,
@@ -90,7 +101,10 @@ def _checksum(array: np.ndarray) -> int:
 
 def _pack(header: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> bytes:
     arrays = {name: np.array(value, order="C") for name, value in arrays.items()}
-    header = {**header, "tensors": {n: [a.dtype.name, list(a.shape), _checksum(a)] for n, a in arrays.items()}}
+    header = {
+        **header,
+        "tensors": {n: [a.dtype.name, list(a.shape), _checksum(a)] for n, a in arrays.items()},
+    }
     text = json.dumps(header, sort_keys=True, allow_nan=False)
     return safetensors.numpy.save(
         dict(arrays), metadata={"pylearn": text, "sha256": hashlib.sha256(text.encode()).hexdigest()}
@@ -132,7 +146,9 @@ def _unpack(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, np.
         if [array.dtype.name, list(array.shape), _checksum(array)] != described[key]:
             raise damaged(f"the checksum of {key!r} is wrong")
     if header.get("format", 0) > FORMAT:
-        raise ValueError(f"{name} has format {header['format']}, written by a later version; this one reads up to {FORMAT}")
+        raise ValueError(
+            f"{name} has format {header['format']}, written by a later version; this one reads up to {FORMAT}"
+        )
     for key in sorted(set(header) - _KNOWN):
         registry.warn(f"{name}: unknown key {key!r} in the header is left out")
     return header, arrays
@@ -167,7 +183,9 @@ def _need_built(model: Layer, what: str) -> None:
     unbuilt = [layer.name for layer in model._sublayers if not layer.built]
     if unbuilt or (not model._sublayers and not model.built):
         name = unbuilt[0] if unbuilt else model.name
-        raise ValueError(f"cannot {what} {model.name}: {name} is not built yet; give input_shape, or fit or call it first")
+        raise ValueError(
+            f"cannot {what} {model.name}: {name} is not built yet; give input_shape, or fit or call it first"
+        )
 
 
 def save_weights(model: Model, path: str | os.PathLike[str], overwrite: bool = True) -> None:
@@ -186,27 +204,25 @@ def _assign(model: Layer, arrays: Mapping[str, np.ndarray], source: str) -> None
     given = {k.removeprefix("weights/"): v for k, v in arrays.items() if k.startswith("weights/")}
     wanted = named_weights(model)
     if set(given) != set(wanted):
-        own = list(wanted.values())
-        shapes = [tuple(v.shape) for v in given.values()]
         missing, extra = sorted(set(wanted) - set(given)), sorted(set(given) - set(wanted))
-        if len(own) == len(given) and _same_but_numbers(list(wanted), list(given)) is not None:
-            order = _same_but_numbers(list(wanted), list(given))
-            assert order is not None
-            given = {w: given[g] for w, g in order.items()}
-        else:
-            raise ValueError(f"{source} does not fit {model.name}: "
-                             + (f"it lacks {missing[0]!r}" if missing else f"it has {extra[0]!r} besides")
-                             + f" ({len(shapes)} weights for {len(own)})")  # fmt: skip
+        pairs = _same_but_numbers(list(wanted), list(given)) if len(wanted) == len(given) else None
+        if pairs is None:
+            what = f"it lacks {missing[0]!r}" if missing else f"it has {extra[0]!r} besides"
+            raise ValueError(
+                f"{source} does not fit {model.name}: {what} ({len(given)} weights for {len(wanted)})"
+            )
+        given = {w: given[g] for w, g in pairs.items()}
     for name, weight in wanted.items():
         if tuple(weight.shape) != given[name].shape:
-            raise ValueError(f"{source} does not fit {model.name}: weight {name!r} has shape {given[name].shape}, the model "
-                             f"{tuple(weight.shape)}")  # fmt: skip
+            shapes = f"shape {given[name].shape}, the model {tuple(weight.shape)}"
+            raise ValueError(f"{source} does not fit {model.name}: weight {name!r} has {shapes}")
     for name, weight in wanted.items():
         ops.assign(weight, np.ascontiguousarray(given[name], weight.dtype))
 
 
 def _same_but_numbers(wanted: list[str], given: list[str]) -> dict[str, str] | None:
     """Pairs names that differ only in the numbers Keras-like names count up (dense_3 for dense), in order."""
+
     def stem(name: str) -> str:
         return "/".join(part.rstrip("0123456789").rstrip("_") for part in name.split("/"))
 
@@ -229,7 +245,9 @@ def _same_but_numbers(wanted: list[str], given: list[str]) -> dict[str, str] | N
 # -- models ---------------------------------------------------------------------------------------
 
 
-def save_model(model: Model, path: str | os.PathLike[str], overwrite: bool = True, include_optimizer: bool = True) -> None:
+def save_model(
+    model: Model, path: str | os.PathLike[str], overwrite: bool = True, include_optimizer: bool = True
+) -> None:
     _need_built(model, "save")
     arrays = {f"weights/{name}": w.numpy() for name, w in named_weights(model).items()}
     header: dict[str, Any] = {
@@ -248,9 +266,7 @@ def save_model(model: Model, path: str | os.PathLike[str], overwrite: bool = Tru
     _write(path, _pack(header, arrays), overwrite)
 
 
-def load_model(
-    path: str | os.PathLike[str], custom_objects: Any = None, compile: bool = True
-) -> Any:
+def load_model(path: str | os.PathLike[str], custom_objects: Any = None, compile: bool = True) -> Any:
     """Reads a model that ``save`` wrote: weights, and training as it stood.
 
     Args:
@@ -268,6 +284,8 @@ def load_model(
     source = os.fspath(path)
     if header.get("kind") != "model":
         raise ValueError(f"{source} holds weights only; make the model, then load_weights")
+    generator = random.default_generator()
+    state_before = generator.state()
     with registry.custom_objects(custom_objects):
         try:
             model = layer_from_config(header["model"])
@@ -283,12 +301,14 @@ def load_model(
         _assign(model, arrays, source)
         if compile and header.get("compile") is not None:
             config = dict(header["compile"])
-            model.compile(**{k: _revive(v) if k != "optimizer" else optimizers.get(v) for k, v in config.items()})
+            settings: dict[str, Any] = {k: _revive(v) for k, v in config.items() if k != "optimizer"}
+            model.compile(optimizer=optimizers.get(config["optimizer"]), **settings)
             state = {k.removeprefix("optimizer/"): v for k, v in arrays.items() if k.startswith("optimizer/")}
             if state:
                 model._pending_state = state
+    generator.set_state(state_before)  # making the weights drew numbers that were not needed
     if header.get("random") is not None:
-        model._random_state = (tuple(header["random"]), random.default_generator().state())
+        model._random_state = (tuple(header["random"]), state_before)
     return model
 
 

@@ -53,7 +53,9 @@ class Sequential(Functional):
             self._input = layer.output
             return
         if any(layer.name == other.name for other in self._sublayers):
-            raise ValueError(f"two layers are called {layer.name!r}; give one another name (and add each layer object once)")
+            raise ValueError(
+                f"two layers are called {layer.name!r}; give one another name (and add each layer object once)"
+            )
         if not self._sublayers and self._input is None and layer._first_shape is not None:
             dtype = "int64" if layer.accepts_integers and _wants_ids(layer) else layer.dtype
             self._input = Input(layer._first_shape, dtype=dtype)
@@ -156,10 +158,15 @@ class Sequential(Functional):
 
     def _need_shape(self) -> None:
         if self._graph is None:
-            raise ValueError(f"{self.name} is not built yet: give its first layer input_shape, or fit it first")
+            raise ValueError(
+                f"{self.name} is not built yet: give its first layer input_shape, or fit it first"
+            )
 
     def get_config(self) -> dict[str, Any]:
-        config: dict[str, Any] = {"name": self.name, "layers": [registry.serialize(layer) for layer in self._sublayers]}
+        config: dict[str, Any] = {
+            "name": self.name,
+            "layers": [registry.serialize(layer) for layer in self._sublayers],
+        }
         if self._input is not None:
             config["input"] = {"shape": list(self._input.shape[1:]), "dtype": self._input.dtype}
         return config

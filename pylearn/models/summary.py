@@ -49,7 +49,9 @@ def _rows(model: Any) -> tuple[list[list[str]], bool]:
         for i in structure.leaves(call.outputs):
             by_place[i] = call.layer.name
         shape = structure.transform(lambda t: str(t.shape), call.node.outputs)
-        shapes.setdefault(id(call.layer), shape if isinstance(shape, str) else ", ".join(structure.leaves(shape)))
+        shapes.setdefault(
+            id(call.layer), shape if isinstance(shape, str) else ", ".join(structure.leaves(shape))
+        )
         counts[id(call.layer)] = counts.get(id(call.layer), 0) + 1
     linear = len(graph.inputs) == 1 and all(n == 1 for n in counts.values()) and all(
         isinstance(call.inputs, int) and call.inputs == i for i, call in enumerate(graph.calls))  # fmt: skip
@@ -84,7 +86,9 @@ def summarise(model: Layer, print_fn: Callable[[str], Any], line_length: int | N
         lines.append(f"Trainable params: {_count(counts[1])} ({_size(trained)})")
         lines.append(f"Non-trainable params: {_count(counts[2])} ({_size(frozen)})")
     else:
-        lines.append("Not built yet: give the first layer input_shape, or fit the model, to see shapes and parameters")
+        lines.append(
+            "Not built yet: give the first layer input_shape, or fit the model, to see shapes and parameters"
+        )
     lines.append("_" * total)
     for line in lines:
         print_fn(line)

@@ -31,7 +31,11 @@ class Optimizer:
     kind = ""
 
     def __init__(
-        self, learning_rate: Rate = 0.01, weight_decay: float | None = None, name: str | None = None, **kwargs: Any
+        self,
+        learning_rate: Rate = 0.01,
+        weight_decay: float | None = None,
+        name: str | None = None,
+        **kwargs: Any,
     ) -> None:
         registry.reject(self, kwargs, ("learning_rate", "weight_decay", "name"))
         self.name = name or type(self).__name__.lower()
@@ -101,14 +105,16 @@ class Optimizer:
             raise ValueError("a weight appears twice")
         for weight in weights:
             if weight.dtype.kind != "f":
-                raise TypeError(f"weight {weight.name!r} is {weight.dtype}; only float32 and float64 can be trained")
+                raise TypeError(
+                    f"weight {weight.name!r} is {weight.dtype}; only float32 and float64 can be trained"
+                )
         kept = self._slots()
         step = self.iterations
         dtypes = sorted({w.dtype.name for w in weights})
         self._groups = [[i for i, w in enumerate(weights) if w.dtype.name == dtype] for dtype in dtypes]
         self._updates = []
         self._weights = weights
-        self._grads = [w for w in weights]
+        self._grads = list(weights)
         for group in self._groups:
             update = _core.Update(self.kind, [weights[i] for i in group], self.hyper())
             if self.weight_decay:
@@ -136,7 +142,9 @@ class Optimizer:
             a is b for a, b in zip(weights, self._weights, strict=True)
         )  # fmt: skip
 
-    def apply(self, grads: Iterable[Any], weights: Sequence[Tensor] | None = None, loss: Tensor | None = None) -> None:
+    def apply(
+        self, grads: Iterable[Any], weights: Sequence[Tensor] | None = None, loss: Tensor | None = None
+    ) -> None:
         """One update.
 
         Args:
@@ -149,11 +157,17 @@ class Optimizer:
         """
         if weights is not None and not self.holds(weights):
             if self._weights:
-                raise ValueError("this optimizer was built for other weights; use one optimizer per set, or build(weights)")
+                raise ValueError(
+                    "this optimizer was built for other weights; use one optimizer per set, or build(weights)"
+                )
             self.build(weights)
         grads = list(grads)
         if len(grads) != len(self._weights):
             raise ValueError(f"{len(grads)} gradients for {len(self._weights)} weights")
+        if self.schedule is not None and _core.is_recording():
+            _core.abandon_recording(
+                "the learning rate is a schedule, which is Python; set learning_rate between the steps"
+            )
         self.set_rate()
         for grad, place in zip(grads, self._grads, strict=True):
             if grad is not place:
@@ -202,7 +216,7 @@ class Optimizer:
         """
         for i, update in enumerate(self._updates):
             prefix = f"{i}/"
-            update.load_state({k[len(prefix):]: v for k, v in state.items() if k.startswith(prefix)})
+            update.load_state({k[len(prefix) :]: v for k, v in state.items() if k.startswith(prefix)})
             update.rate = self._rate
 
     def get_config(self) -> dict[str, Any]:

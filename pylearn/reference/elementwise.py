@@ -180,7 +180,7 @@ def erfc(x):
 
 def lgamma(x):
     """log |Gamma(x)|; infinite at 0, -1, -2, ..."""
-    return _each(lambda v: math.inf if v <= 0 and v % 1 == 0 or math.isinf(v) else math.lgamma(v), x)
+    return _each(lambda v: math.inf if (v <= 0 and v % 1 == 0) or math.isinf(v) else math.lgamma(v), x)
 
 
 def _digamma(x):
@@ -189,7 +189,7 @@ def _digamma(x):
     if x == 0:
         return math.copysign(math.inf, -x)
     if x < 0:  # reflection
-        fraction = x - math.floor(x)
+        fraction = math.remainder(x, 1)
         return math.nan if fraction == 0 else _digamma(1 - x) - math.pi / math.tan(math.pi * fraction)
     shift = 0.0
     while x < 10:  # recurrence up to where the asymptotic series holds to the last digit

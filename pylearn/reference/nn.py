@@ -95,7 +95,7 @@ def _lstm_gates(x, h, w, u, b, activation):
     return sigmoid(zi), sigmoid(zf), act(zg), sigmoid(zo), act
 
 
-def lstm_cell(x, h, c, w, u, b, activation="tanh"):
+def lstm_cell(x, h, c, w, u, b=None, activation="tanh"):
     """One step of an LSTM (Hochreiter & Schmidhuber 1997), gates in Keras' order i, f, g, o.
 
     x (B,D), h and c (B,H), w (D,4H), u (H,4H), b (4H,) -> h', c' (B,H)
@@ -106,7 +106,7 @@ def lstm_cell(x, h, c, w, u, b, activation="tanh"):
     return o * act(c_out), c_out
 
 
-def lstm_cell_backward(dh, dc, x, h, c, w, u, b, activation="tanh"):
+def lstm_cell_backward(dh, dc, x, h, c, w, u, b=None, activation="tanh"):
     """Gradients of x, h, c, w, u, b from those of h' and c'."""
     i, f, g, o, act = _lstm_gates(x, h, w, u, b, activation)
     slope = {  # of the activation, from its output

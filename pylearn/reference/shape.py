@@ -78,8 +78,8 @@ def slice(x, start, stop, step):
     return x
 
 
-def flip(x, axis):
-    """x backwards along the axis or axes"""
+def flip(x, axis=None):
+    """x backwards along the axes, all by default"""
     return np.flip(x, tuple(axis) if isinstance(axis, list) else axis)
 
 

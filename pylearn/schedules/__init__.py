@@ -31,7 +31,12 @@ class ExponentialDecay(Schedule):
     """initial · decay_rate^(step / decay_steps), the exponent rounded down with ``staircase``."""
 
     def __init__(
-        self, initial_learning_rate: float, decay_steps: int, decay_rate: float, staircase: bool = False, **kwargs: Any
+        self,
+        initial_learning_rate: float,
+        decay_steps: int,
+        decay_rate: float,
+        staircase: bool = False,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         if decay_steps <= 0:
@@ -41,7 +46,9 @@ class ExponentialDecay(Schedule):
 
     def __call__(self, step: int) -> float:
         power = step / self.decay_steps
-        return self.initial_learning_rate * self.decay_rate ** (math.floor(power) if self.staircase else power)
+        return self.initial_learning_rate * self.decay_rate ** (
+            math.floor(power) if self.staircase else power
+        )
 
     def get_config(self) -> dict[str, Any]:
         return {"initial_learning_rate": self.initial_learning_rate, "decay_steps": self.decay_steps,
@@ -80,7 +87,11 @@ class CosineDecay(Schedule):
         super().__init__(**kwargs)
         if decay_steps <= 0:
             raise ValueError(f"decay_steps must be > 0, got {decay_steps}")
-        self.initial_learning_rate, self.decay_steps, self.alpha = float(initial_learning_rate), decay_steps, alpha
+        self.initial_learning_rate, self.decay_steps, self.alpha = (
+            float(initial_learning_rate),
+            decay_steps,
+            alpha,
+        )
         self.warmup_target, self.warmup_steps = warmup_target, warmup_steps
 
     def __call__(self, step: int) -> float:
@@ -102,7 +113,12 @@ class InverseTimeDecay(Schedule):
     """initial / (1 + decay_rate · step / decay_steps), the quotient rounded down with ``staircase``."""
 
     def __init__(
-        self, initial_learning_rate: float, decay_steps: int, decay_rate: float, staircase: bool = False, **kwargs: Any
+        self,
+        initial_learning_rate: float,
+        decay_steps: int,
+        decay_rate: float,
+        staircase: bool = False,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         if decay_steps <= 0:
@@ -112,7 +128,9 @@ class InverseTimeDecay(Schedule):
 
     def __call__(self, step: int) -> float:
         power = step / self.decay_steps
-        return self.initial_learning_rate / (1 + self.decay_rate * (math.floor(power) if self.staircase else power))
+        return self.initial_learning_rate / (
+            1 + self.decay_rate * (math.floor(power) if self.staircase else power)
+        )
 
     def get_config(self) -> dict[str, Any]:
         return {"initial_learning_rate": self.initial_learning_rate, "decay_steps": self.decay_steps,

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pylearn import losses, metrics, ops, optimizers, registry
+from pylearn import losses, metrics, ops, optimizers, registry, structure
 from pylearn._core import Tensor
 from pylearn.align import weighted
 from pylearn.training.data import Place
@@ -24,12 +24,23 @@ class Compiled:
     """
 
     def __init__(
-        self, optimizer: Any, loss: Any, loss_weights: Any, metrics_: Any, weighted_metrics: Any, run_eagerly: bool
+        self,
+        optimizer: Any,
+        loss: Any,
+        loss_weights: Any,
+        metrics_: Any,
+        weighted_metrics: Any,
+        run_eagerly: bool,
     ) -> None:
         given = optimizers.get(optimizer)
         self.optimizer = given.copy() if given is optimizer else given
         self.loss = _map(lambda item: None if item is None else copy.deepcopy(losses.get(item)), loss)
         self.loss_weights = copy.deepcopy(loss_weights)
+        for weight in structure.leaves(loss_weights):
+            if weight is not None and not isinstance(weight, (int, float)):
+                raise TypeError(
+                    f"loss_weights must be numbers, got {weight!r}; metrics are given as metrics=[…]"
+                )
         self.metrics = _map(_own, metrics_)
         self.weighted_metrics = _map(_own, weighted_metrics)
         self.run_eagerly = bool(run_eagerly)
@@ -64,7 +75,9 @@ class Compiled:
                 for given in (self.metrics, self.weighted_metrics)
             ]  # fmt: skip
             tracker = metrics.Mean(f"{name}_loss") if several and per_loss[i] is not None else None
-            self.outputs.append(OutputObjective(name, per_loss[i], float(per_weight[i]), made[0], made[1], tracker))
+            self.outputs.append(
+                OutputObjective(name, per_loss[i], float(per_weight[i]), made[0], made[1], tracker)
+            )
         taken: set[str] = set()
         for metric in self.all_metrics():
             if metric.name in taken:
@@ -88,7 +101,7 @@ class Compiled:
         """Everything that is reported, the loss first."""
         found: list[metrics.Metric] = [self.tracker]
         for objective in self.outputs or []:
-            found += ([objective.tracker] if objective.tracker is not None else [])
+            found += [objective.tracker] if objective.tracker is not None else []
         for objective in self.outputs or []:
             found += [*objective.metrics, *objective.weighted_metrics]
         return found
@@ -132,7 +145,9 @@ class Compiled:
             total = penalty if total is None else total + (
                 penalty if penalty.dtype == total.dtype else ops.cast(penalty, total.dtype))  # fmt: skip
         if total is None:
-            raise ValueError("there is nothing to minimise: compile the model with a loss, or add_loss in a layer")
+            raise ValueError(
+                "there is nothing to minimise: compile the model with a loss, or add_loss in a layer"
+            )
         return total, each
 
     def update(
@@ -214,7 +229,6 @@ def _times_mask(weight: Tensor | None, mask: Any) -> Tensor | None:
     return keep * weight
 
 
-
 def _own(metric: Any) -> Any:
     if metric is None or isinstance(metric, str):
         if metric is not None and metric not in metrics.lookup.ACCURACY + metrics.lookup.CROSSENTROPY:
@@ -260,7 +274,11 @@ def _metrics_of(given: Any, names: Sequence[str], i: int) -> list[Any]:
     if isinstance(given, dict):
         _per_output(given, names, "metrics")
         chosen = given.get(names[i])
-    elif isinstance(given, list) and len(names) > 1 and any(isinstance(item, (list, type(None))) for item in given):
+    elif (
+        isinstance(given, list)
+        and len(names) > 1
+        and any(isinstance(item, (list, type(None))) for item in given)
+    ):
         chosen = _per_output(given, names, "metrics")[i]
     else:
         chosen = given

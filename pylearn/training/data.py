@@ -45,7 +45,12 @@ class Arrays:
 
     def slice(self, rows: Any) -> Arrays:
         """The rows of a slice (views) or of an index array (copies)."""
-        return Arrays(*([a.rows(rows) if isinstance(a, CSR) else a[rows] for a in part] for part in (self.x, self.y, self.weights)))
+        return Arrays(
+            *(
+                [a.rows(rows) if isinstance(a, CSR) else a[rows] for a in part]
+                for part in (self.x, self.y, self.weights)
+            )
+        )
 
 
 def is_array(value: Any) -> bool:
@@ -82,28 +87,37 @@ def array(value: Any, what: str) -> Any:
     if hasattr(value, "tocsr"):
         return CSR.from_scipy(value)
     if is_frame(value):
-        text = [str(c) for c, t in zip(value.columns, value.dtypes, strict=True)
-                if t == object or str(t) in ("str", "string", "category")] if hasattr(value, "columns") else []  # fmt: skip
+        columns = zip(value.columns, value.dtypes, strict=True) if hasattr(value, "columns") else ()
+        text = [str(name) for name, dtype in columns if str(dtype) in ("object", "str", "string", "category")]
         if text:
             raise TypeError(f"{what}: column {text[0]!r} does not hold numbers; encode it or leave it out")
         value = value.to_numpy()
     try:
         out = np.asarray(value)
     except ValueError as error:
-        raise ValueError(f"{what}: the rows have different lengths, so they are not one array ({error})") from None
+        raise ValueError(
+            f"{what}: the rows have different lengths, so they are not one array ({error})"
+        ) from None
     if out.dtype == object:
         try:
             out = out.astype("float64")
         except (TypeError, ValueError):
             raise TypeError(f"{what} holds objects, not numbers (dtype object)") from None
     if out.dtype.kind in "US":
-        raise TypeError(f"{what} holds text; encode it as numbers first (for labels: np.unique(y, return_inverse=True))")
+        raise TypeError(
+            f"{what} holds text; encode it as numbers first (for labels: np.unique(y, return_inverse=True))"
+        )
     if out.dtype.kind == "c":
         raise TypeError(f"{what} is complex; give its real and imaginary parts")
     if out.dtype.kind not in "fiub":
         raise TypeError(f"{what} has dtype {out.dtype}, which is not a number")
     if out.dtype.name not in _NATIVE or not out.dtype.isnative:
-        name = {"f": "float32" if out.dtype.itemsize <= 4 else "float64", "i": "int64", "u": "int64", "b": "bool"}
+        name = {
+            "f": "float32" if out.dtype.itemsize <= 4 else "float64",
+            "i": "int64",
+            "u": "int64",
+            "b": "bool",
+        }
         out = out.astype(name[out.dtype.kind])
     return out
 
@@ -120,19 +134,25 @@ def spread(value: Any, places: Sequence[Place], what: str) -> list[Any]:
         extra = [name for name in value if name not in names]
         if missing:
             hint = registry.suggest(missing[0], extra)
-            raise ValueError(f"{what} lacks {missing[0]!r}; the model has {', '.join(map(repr, names))}{hint}")
+            raise ValueError(
+                f"{what} lacks {missing[0]!r}; the model has {', '.join(map(repr, names))}{hint}"
+            )
         if extra:
             registry.warn(f"{what}: {', '.join(map(repr, extra))} is not used by the model")
         return [value[name] for name in names]
     if isinstance(value, (list, tuple)):
         if len(places) > 1:
             if len(value) != len(places):
-                raise ValueError(f"{what} has {len(value)} arrays, the model has {len(places)}: {', '.join(names)}")
+                raise ValueError(
+                    f"{what} has {len(value)} arrays, the model has {len(places)}: {', '.join(names)}"
+                )
             return list(value)
         if len(value) == 1 and is_array(value[0]) and len(value[0].shape) > 0:
             return [value[0]]
     elif len(places) > 1:
-        raise ValueError(f"{what} is one array, but the model has {len(places)}: {', '.join(names)}; give a list or dict")
+        raise ValueError(
+            f"{what} is one array, but the model has {len(places)}: {', '.join(names)}; give a list or dict"
+        )
     return [value]
 
 
@@ -155,11 +175,23 @@ def fit_rows(value: Any, place: Place, what: str) -> Any:
         return value[..., None]
     if len(wanted) + 1 == len(row) and row[-1] == 1 and _matches(row[:-1], wanted):
         return value[..., 0]
-    if len(wanted) == value.ndim and _matches(row, wanted[1:]):
-        raise ValueError(f"{what} has shape {value.shape}, but the model was built for rows of shape {_text(wanted)}: "
-                         f"input_shape must not contain the batch axis; use input_shape={_text(wanted[1:])}")  # fmt: skip
     if _matches(tuple(value.shape), wanted):
-        raise ValueError(f"{what} has the shape {value.shape} of a single row; add the batch axis: {what}[None]")
+        several = (
+            ""
+            if value.ndim == 1
+            else (
+                f"; if these are {len(value)} rows, input_shape must not contain the batch axis: "
+                f"use input_shape={_text(wanted[1:])}"
+            )
+        )
+        raise ValueError(
+            f"{what} has the shape {value.shape} of a single row; add the batch axis: {what}[None]{several}"
+        )
+    if len(wanted) == value.ndim > 1 and _matches(row, wanted[1:]):
+        raise ValueError(
+            f"{what} has shape {value.shape}, but the model was built for rows of shape {_text(wanted)}: "
+            f"input_shape must not contain the batch axis: use input_shape={_text(wanted[1:])}"
+        )
     raise ValueError(f"{what} has shape {value.shape}, so its rows are {_text(row)}, but the model takes rows of shape "
                      f"{_text(wanted)}")  # fmt: skip
 
@@ -182,10 +214,14 @@ def inputs(x: Any, places: Sequence[Place] | None, what: str = "x") -> list[Any]
         raise ValueError(f"{what} is None")
     if places is None:
         several = isinstance(x, dict) or (
-            isinstance(x, (list, tuple)) and len(x) > 0 and all(is_array(v) and len(v.shape) > 0 for v in x))
+            isinstance(x, (list, tuple)) and len(x) > 0 and all(is_array(v) and len(v.shape) > 0 for v in x)
+        )
         leaves = structure.flatten(x) if several else [x]
         places = [Place(f"input {i}") for i in range(len(leaves))]
-        return [_rows(array(leaf, label(what, places, i)), label(what, places, i)) for i, leaf in enumerate(leaves)]
+        return [
+            _rows(array(leaf, label(what, places, i)), label(what, places, i))
+            for i, leaf in enumerate(leaves)
+        ]
     values = spread(x, places, what)
     return [fit_rows(array(value, label(what, places, i)), places[i], label(what, places, i))
             for i, value in enumerate(values)]  # fmt: skip
@@ -215,7 +251,9 @@ def sample_weights(value: Any, places: Sequence[Place], rows: int, what: str = "
         if weight.shape[:1] != (rows,):
             raise ValueError(f"x has {rows} rows, {name} {weight.shape[0] if weight.ndim else 'is a number'}")
         if not np.isfinite(weight).all():
-            raise ValueError(f"{name} is not finite in row {int(np.argmin(np.isfinite(weight.reshape(rows, -1)).all(1)))}")
+            raise ValueError(
+                f"{name} is not finite in row {int(np.argmin(np.isfinite(weight.reshape(rows, -1)).all(1)))}"
+            )
         out.append(weight)
     return out
 
@@ -267,12 +305,15 @@ def split(arrays: Arrays, fraction: float, stratify: bool) -> tuple[Arrays, Arra
         raise ValueError(f"validation_split must be in (0, 1), got {fraction}")
     at = int(np.floor(rows * (1.0 - fraction)))
     if at == 0 or at == rows:
-        raise ValueError(f"validation_split={fraction} of {rows} rows leaves nothing to {'train on' if at == 0 else 'validate on'}")
+        raise ValueError(
+            f"validation_split={fraction} of {rows} rows leaves nothing to {'train on' if at == 0 else 'validate on'}"
+        )
     if not stratify:
         if arrays.y and is_sorted(arrays.y[0]):
             registry.warn(
                 "validation_split takes the last rows, and y is sorted: validation would see other targets than "
-                "training. Shuffle the rows first, or use stratify=True")
+                "training. Shuffle the rows first, or use stratify=True"
+            )
         return arrays.slice(slice(0, at)), arrays.slice(slice(at, rows))
     if not arrays.y:
         raise ValueError("stratify=True needs y")
@@ -281,9 +322,9 @@ def split(arrays: Arrays, fraction: float, stratify: bool) -> tuple[Arrays, Arra
     chosen = np.zeros(rows, bool)
     for value in np.unique(ids):
         places = np.flatnonzero(ids == value)
-        count = int(round(len(places) * fraction))
+        count = round(len(places) * fraction)
         if count:
-            chosen[places[len(places) - count:]] = True
+            chosen[places[len(places) - count :]] = True
     if not chosen.any() or chosen.all():
         raise ValueError(f"validation_split={fraction} with stratify leaves one side without rows")
     return arrays.slice(np.flatnonzero(~chosen)), arrays.slice(np.flatnonzero(chosen))
@@ -318,7 +359,9 @@ def unpack(batch: Any) -> tuple[Any, Any, Any]:
     if not isinstance(batch, tuple):
         return batch, None, None
     if not 1 <= len(batch) <= 3:
-        raise ValueError(f"a generator must yield x, (x, y) or (x, y, sample_weight), got a tuple of {len(batch)}")
+        raise ValueError(
+            f"a generator must yield x, (x, y) or (x, y, sample_weight), got a tuple of {len(batch)}"
+        )
     x, y, weight = (*batch, None, None)[:3]
     return x, y, weight
 

@@ -28,6 +28,7 @@ def bad_row(value: Any) -> int | None:
 @contextmanager
 def watching(layers: Sequence[Layer], seen: list[tuple[Layer, Any, Any]]) -> Iterator[None]:
     """Notes every layer's input and output, in the order of the calls that end first."""
+
     def spy(layer: Layer) -> Any:
         original = layer.call
 
@@ -69,6 +70,7 @@ def explain(model: Any, batch: Sequence[Tensor], rows: Any, names: Sequence[str]
 
     Draws of random numbers are repeated as in the step that failed, so the same units drop out.
     """
+
     def where(row: int) -> str:
         return f"row {row} of the batch" if rows is None else f"row {int(rows[row])}"
 
@@ -92,7 +94,9 @@ def explain(model: Any, batch: Sequence[Tensor], rows: Any, names: Sequence[str]
     finally:
         generator.set_state(after)
 
-    inputs = [(name, row) for name, value in zip(names, batch, strict=True) if (row := bad_row(value)) is not None]
+    inputs = [
+        (name, row) for name, value in zip(names, batch, strict=True) if (row := bad_row(value)) is not None
+    ]
     for layer, x, y in seen:
         bad_in = [r for leaf in structure.leaves(x) if (r := bad_row(leaf)) is not None]
         bad_out = [r for leaf in structure.leaves(y) if (r := bad_row(leaf)) is not None]
@@ -100,8 +104,10 @@ def explain(model: Any, batch: Sequence[Tensor], rows: Any, names: Sequence[str]
             given = [item for item in inputs if item[0].startswith("x")]
             if given and bad_in:
                 name, row = given[0]
-                return (f"{name} is not finite in {where(row)}, which reaches layer {layer.name!r} first. Remove or fill "
-                        f"the bad rows: ~np.isfinite({name}).all(1)")  # fmt: skip
+                return (
+                    f"{name} is not finite in {where(row)}, which reaches layer {layer.name!r} first. Remove or "
+                    f"fill the bad rows: ~np.isfinite({name}).all(1)"
+                )
             weights = [w.name for w in layer.weights if not np.isfinite(w.numpy()).all()]
             if weights:
                 return f"the weights of layer {layer.name!r} ({weights[0]}) are not finite"

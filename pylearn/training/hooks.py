@@ -87,16 +87,20 @@ def writes(callback: Any, hook: str) -> bool:
 class CallbackList:
     """Calls a hook of every callback in turn. Any object with some of the hooks will do as a callback."""
 
-    def __init__(self, callbacks: Any = None, model: Any = None, params: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self, callbacks: Any = None, model: Any = None, params: dict[str, Any] | None = None
+    ) -> None:
         if callbacks is None:
             items: list[Any] = []
-        elif isinstance(callbacks, CallbackList) or isinstance(callbacks, Iterable):
+        elif isinstance(callbacks, (CallbackList, Iterable)):
             items = list(callbacks)
         else:
             items = [callbacks]
         for item in items:
             if isinstance(item, type):
-                raise TypeError(f"callbacks takes objects, got the class {item.__name__}: write {item.__name__}()")
+                raise TypeError(
+                    f"callbacks takes objects, got the class {item.__name__}: write {item.__name__}()"
+                )
         self.callbacks = items
         if params is not None:
             self.set_params(params)

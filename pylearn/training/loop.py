@@ -6,25 +6,25 @@ epoch ends, at most ten times a second, or when a callback asks for every batch.
 
 from __future__ import annotations
 
-import contextlib
 import inspect
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pylearn import _core, random, registry
 from pylearn.training import data, diagnose
+from pylearn.training.feed import Feed, StreamFeed, prepare
 from pylearn.training.hooks import CallbackList, History, Logs
+from pylearn.training.inference import evaluate_feed, evaluate_stream
 from pylearn.training.progress import ProgressBar
 from pylearn.training.step import Step, verify
 
 if TYPE_CHECKING:
     from pylearn.training.trainer import Trainer
 
-BATCH = 32
 ON_NAN = ("raise", "stop", "ignore")
 
 
@@ -32,107 +32,6 @@ def unknown_argument(name: str, function: Callable[..., Any], kwargs: dict[str, 
     """Raises TypeError naming the closest argument."""
     known = [p for p in inspect.signature(function).parameters if p not in ("self", "kwargs")]
     registry.reject_names(f"{name}()", kwargs, known)
-
-
-# -- preparing data -------------------------------------------------------------------------------
-
-
-def prepare(
-    model: Trainer, x: Any, y: Any, sample_weight: Any, class_weight: Any, what: str = "", check: bool = True
-) -> data.Arrays:
-    """Flat arrays that fit the model, which is built for them if it was not.
-
-    Args:
-        what: prefix for messages, such as "validation ".
-    """
-    xs = data.inputs(x, model.input_places(), f"{what}x")
-    if not xs:
-        raise ValueError(f"{what}x is empty: it has no arrays")
-    if xs[0].shape[0] == 0:
-        raise ValueError(f"{what}x is empty: it has 0 rows")
-    model.build_for(x, xs)
-    xs = data.inputs(x, model.input_places(), f"{what}x")
-    compiled = model.compiled("training")
-    names, shapes = model.output_names(), model.output_shapes()
-    places = compiled.places(names, shapes)
-    if y is None:
-        raise ValueError(f"{what}y is missing: give the targets, or a generator of (x, y) as x")
-    ys = data.targets(y, places, f"{what}y")
-    arrays = data.Arrays(xs, ys)
-    data.check_lengths(arrays, model.input_places(), places)
-    if not compiled.resolved:
-        compiled.resolve(names, shapes, ys)
-    if check:
-        compiled.check(ys, shapes, f"{what}y")
-    weights = data.sample_weights(sample_weight, places, arrays.rows, f"{what}sample_weight")
-    if class_weight is not None:
-        if len(ys) > 1:
-            raise ValueError("class_weight is for models with one output; use sample_weight")
-        by_class = data.class_weights(class_weight, ys[0])
-        weights = [by_class * weights[0] if weights else by_class]
-    arrays.weights = weights
-    for i, place in enumerate(model.input_places() or []):
-        if place.dtype.startswith("float") and "scale" not in model._hinted and data.unscaled_image(xs[i]):
-            model._hinted.add("scale")
-            registry.warn(f"{data.label(what + 'x', model.input_places() or [], i)} holds whole numbers up to "
-                          f"{int(np.max(xs[i][:256]))}; networks learn faster from x / 255.0")  # fmt: skip
-    return arrays
-
-
-class Feed:
-    """Batches of arrays: sources as Tensors over the caller's memory, and an order of rows."""
-
-    def __init__(self, model: Trainer, arrays: data.Arrays, batch_size: int | None, steps: int | None) -> None:
-        self.batch = BATCH if batch_size is None else _whole("batch_size", batch_size)
-        self.rows = arrays.rows
-        self.batch = min(self.batch, self.rows)
-        self.sources = [_source(a) for a in arrays]
-        self.counts = (len(arrays.x), len(arrays.y), len(arrays.weights))
-        self.sparse = any(data.is_sparse(a) for a in self.sources)
-        self.form = tuple((*a.shape[1:], a.dtype.char) if not data.is_sparse(a) else "csr" for a in self.sources)
-        total = math.ceil(self.rows / self.batch)
-        if steps is not None and steps > total:
-            registry.warn(f"steps_per_epoch={steps}, but the data make only {total} batches")
-        self.steps = total if steps is None else min(total, _whole("steps_per_epoch", steps))
-        self.names = _names(model, self.counts)
-
-    def step(self, model: Trainer, kind: str, rows: int) -> Step:
-        return _step(model, kind, self.counts, self.form, rows, self.sparse)
-
-
-def _step(model: Trainer, kind: str, counts: tuple[int, int, int], form: Any, rows: int, sparse: bool = False) -> Step:
-    def make() -> Step:
-        if kind == "predict":
-            made = model.predict_step(counts[0])
-        else:
-            made = (model.train_step if kind == "train" else model.test_step)(counts, rows)
-        made.eager = made.eager or sparse
-        return made
-
-    return model.fresh_steps().get((kind, rows, counts, form), make)
-
-
-def _source(value: Any) -> Any:
-    if data.is_sparse(value):
-        return value
-    return _core.asarray(value if value.flags.c_contiguous else np.ascontiguousarray(value))
-
-
-def _names(model: Trainer, counts: tuple[int, int, int]) -> list[str]:
-    places = model.input_places() or [data.Place("")] * counts[0]
-    out = [data.label("x", places, i) for i in range(counts[0])]
-    outputs = [data.Place(n) for n in model.output_names()]
-    out += [data.label("y", outputs, i) for i in range(counts[1])]
-    return out + ["sample_weight"] * counts[2]
-
-
-def _whole(name: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise ValueError(f"{name} must be a whole number ≥ 1, got {value!r}")
-    return int(value)
-
-
-# -- fit ------------------------------------------------------------------------------------------
 
 
 def fit(
@@ -151,9 +50,15 @@ def fit(
     streaming = data.is_stream(x)
     validation: Callable[[CallbackList], Logs] | None = None
     if streaming:
-        for name, value in (("y", y), ("sample_weight", sample_weight), ("validation_split", validation_split)):
+        for name, value in (
+            ("y", y),
+            ("sample_weight", sample_weight),
+            ("validation_split", validation_split),
+        ):
             if value is not None and not (name == "validation_split" and not value):
-                raise ValueError(f"{name} cannot be given with a generator: it yields (x, y) or (x, y, sample_weight)")
+                raise ValueError(
+                    f"{name} cannot be given with a generator: it yields (x, y) or (x, y, sample_weight)"
+                )
         feed: Any = StreamFeed(model, data.Stream(x, steps_per_epoch), class_weight)
         if feed.stream.once and steps_per_epoch is None and epochs - initial_epoch > 1:
             registry.warn("x is an iterator without steps_per_epoch: the first epoch uses it up")
@@ -164,7 +69,9 @@ def fit(
             validation = _validator(model, held_out, validation_batch_size or batch_size, validation_steps)
         feed = Feed(model, arrays, batch_size, steps_per_epoch)
     if validation_data is not None:
-        validation = _validation(model, validation_data, validation_batch_size or batch_size, validation_steps)
+        validation = _validation(
+            model, validation_data, validation_batch_size or batch_size, validation_steps
+        )
 
     for callback in CallbackList(callbacks):
         if hasattr(callback, "set_validation_data"):
@@ -219,19 +126,23 @@ def _restore_random_state(model: Trainer) -> None:
         random.default_generator().set_state(tuple(state))
 
 
-def _validation(model: Trainer, given: Any, batch_size: int | None, steps: int | None) -> Callable[[CallbackList], Logs]:
+def _validation(
+    model: Trainer, given: Any, batch_size: int | None, steps: int | None
+) -> Callable[[CallbackList], Logs]:
     if data.is_stream(given):
         stream = data.Stream(given, steps)
-        return lambda hooks: _evaluate_stream(model, StreamFeed(model, stream, None), hooks)
+        return lambda hooks: evaluate_stream(model, StreamFeed(model, stream, None), hooks)
     if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
         raise ValueError("validation_data must be (x, y), (x, y, sample_weight) or a generator")
     x, y, weight = (*given, None)[:3]
     return _validator(model, prepare(model, x, y, weight, None, "validation "), batch_size, steps)
 
 
-def _validator(model: Trainer, arrays: data.Arrays, batch_size: int | None, steps: int | None) -> Callable[[CallbackList], Logs]:
+def _validator(
+    model: Trainer, arrays: data.Arrays, batch_size: int | None, steps: int | None
+) -> Callable[[CallbackList], Logs]:
     feed = Feed(model, arrays, batch_size, steps)
-    return lambda hooks: _evaluate_feed(model, feed, hooks)
+    return lambda hooks: evaluate_feed(model, feed, hooks)
 
 
 class Run:
@@ -338,9 +249,9 @@ class Run:
             if step.reason:
                 self._stays_eager(step)
             done += 1
-            if optimizer is not None and not all(u.finite for u in optimizer._updates):
-                if self._not_finite(i, sources, None, 0, rows):
-                    return
+            finite = optimizer is None or all(u.finite for u in optimizer._updates)
+            if not finite and self._not_finite(i, sources, None, 0, rows):
+                return
             if self.every_batch:
                 self.hooks.on_train_batch_end(i, self.compiled.logs())
             if model.stop_training:
@@ -422,184 +333,6 @@ def not_finite(
     )
 
 
-# -- evaluate and predict -------------------------------------------------------------------------
-
-
-def evaluate(
-    model: Trainer, x: Any, y: Any, batch_size: int | None, verbose: Any, sample_weight: Any, steps: int | None,
-    hooks: CallbackList,
-) -> Logs:  # fmt: skip
-    model.compiled("evaluate")
-    hooks.set_model(model)
-    bar = ProgressBar(verbose) if verbose != 0 else None
-    try:
-        if data.is_stream(x):
-            if y is not None:
-                raise ValueError("y cannot be given with a generator: it yields (x, y) or (x, y, sample_weight)")
-            return _evaluate_stream(model, StreamFeed(model, data.Stream(x, steps), None), hooks, bar)
-        feed = Feed(model, prepare(model, x, y, sample_weight, None), batch_size, steps)
-        return _evaluate_feed(model, feed, hooks, bar)
-    finally:
-        if bar is not None:
-            bar.close()
-
-
-def _evaluate_feed(model: Trainer, feed: Feed, hooks: CallbackList, bar: ProgressBar | None = None) -> Logs:
-    compiled = model.compiled("evaluate")
-    compiled.reset()
-    hooks.on_test_begin({})
-    every_batch = hooks.batch_hooks("test")
-    if bar is not None:
-        bar.begin("Evaluate", feed.steps)
-    due = time.perf_counter()
-    begin = 0
-    for i in range(feed.steps):
-        end = min(begin + feed.batch, feed.rows)
-        if every_batch:
-            hooks.on_test_batch_begin(i, {})
-        feed.step(model, "test", end - begin)(feed.sources, None, begin, end)
-        if every_batch:
-            hooks.on_test_batch_end(i, compiled.logs())
-        if bar is not None and time.perf_counter() >= due:
-            bar.tick(i + 1, {})
-            due = time.perf_counter() + bar.interval
-        begin = end
-    logs = compiled.logs()
-    if bar is not None:
-        bar.end("Evaluate", feed.steps, logs)
-    hooks.on_test_end(logs)
-    return logs
-
-
-def _evaluate_stream(
-    model: Trainer, feed: StreamFeed, hooks: CallbackList, bar: ProgressBar | None = None
-) -> Logs:
-    compiled = model.compiled("evaluate")
-    hooks.on_test_begin({})
-    every_batch = hooks.batch_hooks("test")
-    if bar is not None:
-        bar.begin("Evaluate", feed.stream.steps)
-    done = 0
-    for i, (sources, counts) in enumerate(feed):
-        if i == 0:
-            compiled.reset()
-        if every_batch:
-            hooks.on_test_batch_begin(i, {})
-        feed.step(model, "test", sources, counts)(sources, None, 0, sources[0].shape[0])
-        done += 1
-        if every_batch:
-            hooks.on_test_batch_end(i, compiled.logs())
-    if not done:
-        raise ValueError("x is empty: the generator yielded no batch")
-    logs = compiled.logs()
-    if bar is not None:
-        bar.end("Evaluate", done, logs)
-    hooks.on_test_end(logs)
-    return logs
-
-
-class StreamFeed:
-    """Batches as they come from a generator, each checked like a whole data set."""
-
-    def __init__(self, model: Trainer, stream: data.Stream, class_weight: Any) -> None:
-        self.model, self.stream, self.class_weight = model, stream, class_weight
-        self.steps = stream.steps
-        self.counts = (1, 1, 0)
-        self.seen = False
-
-    @property
-    def names(self) -> list[str]:
-        return _names(self.model, self.counts)
-
-    def __iter__(self) -> Iterator[tuple[list[Any], tuple[int, int, int]]]:
-        for x, y, weight in self.stream:
-            arrays = prepare(self.model, x, y, weight, self.class_weight, check=not self.seen)
-            self.seen = True
-            self.counts = (len(arrays.x), len(arrays.y), len(arrays.weights))
-            yield [_source(a) for a in arrays], self.counts
-
-    def step(self, model: Trainer, kind: str, sources: Sequence[Any], counts: tuple[int, int, int]) -> Step:
-        sparse = any(data.is_sparse(s) for s in sources)
-        form = tuple((*s.shape[1:], s.dtype.char) if not data.is_sparse(s) else "csr" for s in sources)
-        return _step(model, kind, counts, form, sources[0].shape[0], sparse)
-
-
-def predict(
-    model: Trainer, x: Any, batch_size: int | None, verbose: Any, steps: int | None, hooks: CallbackList
-) -> Any:
-    if data.is_stream(x):
-        parts = []
-        for batch, _, _ in data.Stream(x, steps):
-            parts.append(_predict_arrays(model, batch, None, hooks))
-        if not parts:
-            raise ValueError("x is empty: the generator yielded no batch")
-        return model.pack_outputs([np.concatenate(columns) for columns in zip(*parts, strict=True)])
-    hooks.set_model(model)
-    bar = ProgressBar(verbose) if verbose not in (0, "auto") else None
-    flat = _predict_arrays(model, x, batch_size, hooks, steps, bar)
-    return model.pack_outputs(flat)
-
-
-def _predict_arrays(
-    model: Trainer, x: Any, batch_size: int | None, hooks: CallbackList, steps: int | None = None,
-    bar: ProgressBar | None = None,
-) -> list[np.ndarray]:  # fmt: skip
-    arrays = data.inputs(x, model.input_places())
-    model.build_for(x, arrays)
-    arrays = data.inputs(x, model.input_places())
-    rows = int(arrays[0].shape[0])
-    for i, item in enumerate(arrays):
-        if item.shape[0] != rows:
-            places = model.input_places() or [data.Place(str(k)) for k in range(len(arrays))]
-            raise ValueError(f"{data.label('x', places, 0)} has {rows} rows, {data.label('x', places, i)} {item.shape[0]}")
-    sources = [_source(a) for a in arrays]
-    sparse = any(data.is_sparse(s) for s in sources)
-    form = tuple((*s.shape[1:], s.dtype.char) if not data.is_sparse(s) else "csr" for s in sources)
-    counts = (len(sources), 0, 0)
-    batch = min(256 if batch_size is None else _whole("batch_size", batch_size), max(rows, 1))
-    hooks.on_predict_begin({})
-    every_batch = hooks.batch_hooks("predict")
-    total = max(1, math.ceil(rows / batch))
-    if steps is not None:
-        total = min(total, _whole("steps", steps))
-    if bar is not None:
-        bar.begin("Predict", total)
-    outputs: list[np.ndarray] = []
-    for i in range(total):
-        begin, end = i * batch, min((i + 1) * batch, rows)
-        if every_batch:
-            hooks.on_predict_batch_begin(i, {})
-        step = _step(model, "predict", counts, form, end - begin, sparse)
-        found = step(sources, None, begin, end)
-        if step.reason and "eager" not in model._hinted:
-            step.reason = ""
-        if total == 1:
-            outputs = [np.array(t.numpy()) for t in found]
-            if step.plan is not None and len(sources) == 1 and len(found) == 1 and _is_fast(x, sources, model):
-                model._fast[(x.shape, x.dtype.char, batch_size)] = step.plan
-        else:
-            if not outputs:
-                outputs = [np.empty((min(total * batch, rows), *t.shape[1:]), t.dtype) for t in found]
-            for out, t in zip(outputs, found, strict=True):
-                out[begin:end] = t.numpy()
-        if every_batch:
-            hooks.on_predict_batch_end(i, {"outputs": model.pack_outputs([np.array(t.numpy()) for t in found])})
-        if bar is not None:
-            bar.tick(i + 1, {})
-    if bar is not None:
-        bar.end("Predict", total, {})
-    hooks.on_predict_end({})
-    return outputs
-
-
-def _is_fast(x: Any, sources: Sequence[Any], model: Trainer) -> bool:
-    """Can this very array go straight into the recorded step next time?"""
-    with contextlib.suppress(AttributeError):
-        return type(x) is np.ndarray and x.shape == tuple(sources[0].shape) and x.dtype == sources[0].dtype and (
-            not isinstance(model.pack_outputs([None]), (list, tuple, dict)))  # fmt: skip
-    return False
-
-
 def on_batch(
     model: Trainer, kind: str, x: Any, y: Any, sample_weight: Any, class_weight: Any, return_dict: bool
 ) -> Any:
@@ -619,6 +352,3 @@ def on_batch(
         return logs
     values = list(logs.values())
     return values if len(values) > 1 else values[0]
-
-
-__all__ = ["evaluate", "fit", "on_batch", "predict", "unknown_argument"]

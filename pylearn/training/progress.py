@@ -63,7 +63,9 @@ class ProgressBar(Callback):
         from tqdm.auto import tqdm
 
         where = {} if "ipykernel" in sys.modules else {"file": sys.stdout}
-        self._bar = tqdm(total=(self.params or {}).get("steps"), desc=title, unit="batch", leave=True, **where)
+        self._bar = tqdm(
+            total=(self.params or {}).get("steps"), desc=title, unit="batch", leave=True, **where
+        )
 
     def tick(self, batches: int, logs: Logs) -> None:
         """Called by the loop now and then, with the number of batches done."""

@@ -75,9 +75,15 @@ def take(source: Any, rows: Any, dtype: str) -> Any:
     """Rows of a source as a Tensor of ``dtype``; of a sparse matrix as CSR."""
     if isinstance(source, Tensor):
         chosen = source.numpy()[rows]
-        return asarray(np.ascontiguousarray(chosen, dtype=dtype) if isinstance(rows, slice) else chosen.astype(dtype))
+        return asarray(
+            np.ascontiguousarray(chosen, dtype=dtype) if isinstance(rows, slice) else chosen.astype(dtype)
+        )
     chosen = source.rows(rows)
-    return chosen if chosen.dtype == dtype else CSR(chosen.indptr, chosen.indices, chosen.values.astype(dtype), chosen.shape)
+    return (
+        chosen
+        if chosen.dtype == dtype
+        else CSR(chosen.indptr, chosen.indices, chosen.values.astype(dtype), chosen.shape)
+    )
 
 
 class Steps:

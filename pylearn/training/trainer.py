@@ -13,7 +13,7 @@ from pylearn.layers import Layer
 from pylearn.layers.naming import Changes, here
 from pylearn.optimizers.base import Moves
 from pylearn.replay import capture_enabled
-from pylearn.training import data, loop
+from pylearn.training import data, inference, loop
 from pylearn.training.compiled import Compiled
 from pylearn.training.hooks import CallbackList, History
 from pylearn.training.step import Step, Steps
@@ -190,7 +190,9 @@ class Trainer(Layer):
         """
         if kwargs:
             loop.unknown_argument("evaluate", Trainer.evaluate, kwargs)
-        logs = loop.evaluate(self, x, y, batch_size, verbose, sample_weight, steps, CallbackList(callbacks))
+        logs = inference.evaluate(
+            self, x, y, batch_size, verbose, sample_weight, steps, CallbackList(callbacks)
+        )
         if return_dict:
             return logs
         values = list(logs.values())
@@ -213,7 +215,7 @@ class Trainer(Layer):
             plan = self._fast.get((x.shape, x.dtype.char, batch_size))
             if plan is not None and self._stamp == (Moves.count, Changes.count):
                 return plan.run((x,))[0].numpy()
-        return loop.predict(self, x, batch_size, verbose, steps, CallbackList(callbacks))
+        return inference.predict(self, x, batch_size, verbose, steps, CallbackList(callbacks))
 
     def train_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: dict[Any, float] | None = None,
@@ -226,18 +228,20 @@ class Trainer(Layer):
         """
         return loop.on_batch(self, "train", x, y, sample_weight, class_weight, return_dict)
 
-    def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
+    def test_on_batch(
+        self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
+    ) -> Any:
         """Loss (and metrics) of these rows in inference mode."""
         return loop.on_batch(self, "test", x, y, sample_weight, None, return_dict)
 
     def predict_on_batch(self, x: Any) -> Any:
         """Outputs for all rows of x in one step."""
-        return loop.predict(self, x, 1 << 62, 0, None, CallbackList(None))
+        return inference.predict(self, x, 1 << 62, 0, None, CallbackList(None))
 
     # -- steps ------------------------------------------------------------------------------------
 
     def fresh_steps(self) -> Steps:
-        """The recorded steps, emptied if something they hold fixed has changed since: settings, or where weights are."""
+        """The recorded steps; none if what they hold fixed has changed: settings, or where weights are."""
         stamp = (Moves.count, Changes.count)
         if self._stamp != stamp:
             self._forget_steps()
@@ -302,7 +306,9 @@ class Trainer(Layer):
     def eager(self) -> bool:
         return self.run_eagerly or not capture_enabled()
 
-    def run_collecting(self, x: Sequence[Any], training: bool) -> tuple[list[Tensor], list[Any], list[Tensor]]:
+    def run_collecting(
+        self, x: Sequence[Any], training: bool
+    ) -> tuple[list[Tensor], list[Any], list[Tensor]]:
         """Outputs, masks, and the penalties of layers and weights."""
         outer, here.penalties = here.penalties, []
         try:
@@ -326,4 +332,3 @@ class Trainer(Layer):
             object.__setattr__(self, name, value)
         else:
             super().__setattr__(name, value)
-

@@ -144,7 +144,7 @@ OPS = [
             Sample(_pair(rng, (1, 2000), (2000, 600), dtype)),
         ],
         grad=(0, 1),
-        tolerance="sum",
+        tolerance="product",
         same_bits=False,
         torch=lambda t, a, b: a @ b,
         phrases=("broadcast",),

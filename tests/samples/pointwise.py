@@ -59,7 +59,7 @@ UNARY = [
         params=(("negative_slope", 0.03),),
         torch=lambda t, x, negative_slope=0.2: t.nn.functional.leaky_relu(x, negative_slope),
     ),
-    unary("hard_sigmoid", -5, 5, kinks=(-3, 3), torch=lambda t, x: t.nn.functional.hardsigmoid(x)),
+    unary("hard_sigmoid", -5, 5, kinks=(-3, 3), torch=lambda t, x: (x / 6 + 0.5).clamp(0, 1)),
     unary("softsign", kinks=(0,), torch=lambda t, x: t.nn.functional.softsign(x)),
     unary("erf", torch=lambda t, x: x.erf()),
     unary("erfc", torch=lambda t, x: x.erfc()),
@@ -77,6 +77,9 @@ UNARY = [
     unary("logical_not", dtypes=ALL, result="bool", grad=False),
 ]
 
+TRUTHS = (
+    "equal", "not_equal", "less", "less_equal", "greater", "greater_equal", "logical_and", "logical_or", "logical_xor",
+)  # fmt: skip
 BINARY = [
     binary("add", dtypes=ALL, torch=lambda t, a, b: a + b),
     binary("subtract", dtypes=NUMBERS, torch=lambda t, a, b: a - b),
@@ -93,20 +96,7 @@ BINARY = [
     binary("logaddexp", result="float", tolerance="special", torch=lambda t, a, b: t.logaddexp(a, b)),
     binary("fmod", (0.1, 0.5), (0.6, 2), dtypes=NUMBERS, torch=lambda t, a, b: t.fmod(a, b)),
     binary("copysign", (0.1, 2), avoid=(0,), result="float", torch=lambda t, a, b: t.copysign(a, b)),
-    *(
-        binary(name, dtypes=ALL, result="bool", grad=())
-        for name in (
-            "equal",
-            "not_equal",
-            "less",
-            "less_equal",
-            "greater",
-            "greater_equal",
-            "logical_and",
-            "logical_or",
-            "logical_xor",
-        )  # fmt: skip
-    ),
+    *(binary(name, dtypes=ALL, result="bool", grad=()) for name in TRUTHS),
 ]
 
 
@@ -148,7 +138,7 @@ def _clip_samples(rng: Rng, dtype: str) -> list[Sample]:
         Sample((x,), {"min": low}),
         Sample((x,), {"max": rows}),
         Sample((x[:0], low, high)),
-        Sample((x[1, 2], low, high)),
+        Sample((np.asarray(x[1, 2]), low, high)),
     ]
 
 

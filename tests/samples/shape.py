@@ -153,6 +153,7 @@ BROADCAST_TO = move(
         ((1,), ((0,),)),
         ((3, 4), ((3, 4),)),
         ((1, 3), ((2, 5, 3),)),
+        ((0,), ((2, 0),)),
     ),
     lambda x: [*_shape_errors(x), bad(ValueError, "shape", x, (4,))],
     torch=lambda t, x, shape: x.expand(shape),
@@ -183,9 +184,11 @@ SLICE = move(
 FLIP = move(
     "flip",
     ("axis",),
-    (((3, 4), (0,)), ((3, 4), (1,)), ((3, 4), ((0, -1),)), ((5,), (0,)), ((0, 2), (0,))),
+    (((3, 4), (0,)), ((3, 4), (1,)), ((3, 4), ((0, -1),)), ((5,), (0,)), ((0, 2), (0,)), ((3, 4), (None,))),
     lambda x: [*_axis_errors()(x), bad(ValueError, "axis", x, (0, 0))],
-    torch=lambda t, x, axis: x.flip(axis if isinstance(axis, tuple) else (axis,)),
+    torch=lambda t, x, axis: x.flip(
+        tuple(range(x.ndim)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    ),
 )
 SPLIT = move(
     "split",
@@ -314,7 +317,7 @@ def _take_samples(rng: Rng, dtype: str) -> list[Sample]:
         Sample((table, _ids(rng, (5,), 3).astype(np.uint8), -1)),
         Sample((table, _ids(rng, (6,), 21))),
         Sample((table, 2, 0)),
-        Sample((table, np.int64(-1), 0)),
+        Sample((table, np.asarray(-1), 0)),
         Sample((table, np.zeros((0,), np.int64), 0)),
         Sample((array(rng, (2, 5, 3), dtype), _ids(rng, (2, 2), 5), 1)),
         Sample((array(rng, (0, 3), dtype), np.zeros((0,), np.int64), 0)),

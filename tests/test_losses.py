@@ -1,0 +1,217 @@
+"""Losses against their formulas, scikit-learn and torch; alignment, errors, checks before training."""
+
+import numpy as np
+import pytest
+
+import pylearn
+from pylearn import _core, losses, ops
+from pylearn.layers import Dense
+from pylearn.models import Sequential
+
+RNG = np.random.RandomState(0)
+Y, P = RNG.rand(6, 4), RNG.rand(6, 4)
+P = P / P.sum(1, keepdims=True)
+ONE = np.eye(4)[RNG.randint(0, 4, 6)]
+E = 1e-7
+
+
+FORMULAS = {
+    "mean_squared_error": lambda y, p: ((y - p) ** 2).mean(-1),
+    "mean_absolute_error": lambda y, p: np.abs(y - p).mean(-1),
+    "mean_absolute_percentage_error": lambda y, p: 100 * np.abs((y - p) / np.maximum(np.abs(y), E)).mean(-1),
+    "mean_squared_logarithmic_error": lambda y, p: ((np.log1p(y) - np.log1p(p)) ** 2).mean(-1),
+    "huber": lambda y, p: np.where(np.abs(y - p) <= 1, (y - p) ** 2 / 2, np.abs(y - p) - 0.5).mean(-1),
+    "log_cosh": lambda y, p: np.log(np.cosh(p - y)).mean(-1),
+    "poisson": lambda y, p: (p - y * np.log(p + E)).mean(-1),
+    "cosine_similarity": lambda y, p: (
+        -(y * p).sum(-1) / np.linalg.norm(y, axis=-1) / np.linalg.norm(p, axis=-1)
+    ),
+    "kl_divergence": lambda y, p: (np.clip(y, E, 1) * np.log(np.clip(y, E, 1) / np.clip(p, E, 1))).sum(-1),
+    "binary_crossentropy": lambda y, p: -(y * np.log(p) + (1 - y) * np.log(1 - p)).mean(-1),
+    "categorical_crossentropy": lambda y, p: -(y * np.log(p / p.sum(-1, keepdims=True))).sum(-1),
+    "hinge": lambda y, p: np.maximum(1 - y * p, 0).mean(-1),
+    "squared_hinge": lambda y, p: (np.maximum(1 - y * p, 0) ** 2).mean(-1),
+    "categorical_hinge": lambda y, p: np.maximum(1 + ((1 - y) * p).max(-1) - (y * p).sum(-1), 0),
+}
+
+
+@pytest.mark.parametrize("name", sorted(FORMULAS))
+def test_function_class_and_string_agree_with_the_formula(name):
+    y = ONE if name in ("categorical_crossentropy", "categorical_hinge") else Y
+    want = FORMULAS[name](y, P)
+    function = getattr(losses, name)
+    got = function(y, P)
+    assert isinstance(got, np.ndarray) and got.shape == (6,)
+    np.testing.assert_allclose(got, want, rtol=1e-6, atol=1e-9)
+    loss = losses.get(name)
+    np.testing.assert_allclose(loss(y, P), want.mean(), rtol=1e-6)
+    np.testing.assert_allclose(type(loss)(reduction="sum")(y, P), want.sum(), rtol=1e-6)
+    np.testing.assert_allclose(type(loss)(reduction="none")(y, P), want, rtol=1e-6)
+    w = RNG.rand(6)
+    np.testing.assert_allclose(loss(y, P, w), (want * w).mean(), rtol=1e-6)
+    np.testing.assert_allclose(type(loss)(reduction="mean_with_sample_weight")(y, P, w), (want * w).sum() / w.sum(),
+                               rtol=1e-6)  # fmt: skip
+    tensor = loss(pylearn.asarray(y.astype("float32")), pylearn.asarray(P.astype("float32")))
+    assert isinstance(tensor, pylearn.Tensor) and tensor.shape == ()
+
+
+@pytest.mark.parametrize("loss", losses.ALL)
+def test_every_loss_survives_its_configuration_and_has_a_gradient(loss):
+    made = loss(reduction="sum", name="mine")
+    again = losses.get(losses.serialize(made))
+    assert type(again) is loss and again.get_config() == made.get_config()
+    y = np.array([0, 1, 2, 3, 0, 1]) if made.labels else ONE
+    p = P + 0.01
+    _, grad = pylearn.value_and_grad(lambda q: made(pylearn.asarray(y), q))(p)
+    for place in [(0, 0), (3, 2)]:
+        step = np.zeros_like(p)
+        step[place] = 1e-6
+        slope = (made(y, p + step) - made(y, p - step)) / 2e-6
+        np.testing.assert_allclose(grad[place], slope, rtol=1e-4, atol=1e-6)
+
+
+def test_aliases_and_errors():
+    assert type(losses.get("mse")) is losses.MeanSquaredError is type(losses.get(losses.MeanSquaredError))
+    assert losses.get("mse").name == "mean_squared_error"
+    with pytest.raises(ValueError, match="did you mean 'mean_squared_error'"):
+        losses.get("mean_sqared_error")
+    with pytest.raises(TypeError):
+        losses.get(3)
+    with pytest.raises(ValueError, match="reduction"):
+        losses.Huber(reduction="avg")
+    with pytest.raises(TypeError, match="did you mean 'from_logits'"):
+        losses.CategoricalCrossentropy(from_logit=True)
+    with pytest.raises(ValueError, match="label_smoothing"):
+        losses.BinaryCrossentropy(label_smoothing=2)
+
+
+def test_cross_entropies_start_from_logits():
+    z = np.array([[1000.0, 0.0, -1000.0]], "float32")
+    p = ops.softmax(pylearn.asarray(z))
+    assert _core.logits_of(p)[1] == "softmax"
+    y = np.array([[0.0, 1.0, 0.0]], "float32")
+    assert losses.categorical_crossentropy(y, p).item() == 1000.0
+    assert losses.sparse_categorical_crossentropy(np.array([2]), p).item() == 2000.0
+    assert (
+        losses.binary_crossentropy(np.ones((1, 1)), ops.sigmoid(pylearn.asarray(np.array([[-500.0]])))).item()
+        == 500.0
+    )
+    # without the head, the probability has rounded to 0 and is cut at 1e-7
+    np.testing.assert_allclose(losses.categorical_crossentropy(y, p.numpy()), -np.log(1e-7), rtol=1e-5)
+    np.testing.assert_allclose(losses.categorical_crossentropy(y, z, from_logits=True), 1000.0)
+
+
+def test_models_keep_the_logits_of_their_head():
+    for units, activation, loss, y in [
+        (1, "sigmoid", "binary_crossentropy", np.zeros(4)),
+        (3, "softmax", "sparse_categorical_crossentropy", np.full(4, 2)),
+        (3, "softmax", "categorical_crossentropy", np.eye(3)[[2] * 4]),
+    ]:
+        bias = [50.0] if units == 1 else [200.0, 0.0, 0.0]
+        model = Sequential(
+            [Dense(units, activation=activation, input_shape=(2,), kernel_initializer="zeros")]
+        )
+        model.compile("sgd", loss)
+        model.set_weights([np.zeros((2, units)), np.array(bias)])
+        got = model.evaluate(np.ones((4, 2)), y, verbose=0)
+        np.testing.assert_allclose(got, 50.0 if units == 1 else 200.0, rtol=1e-6)
+
+
+def test_label_smoothing_and_sequences():
+    smooth = ONE * 0.9 + 0.1 / 4
+    np.testing.assert_allclose(losses.categorical_crossentropy(ONE, P, label_smoothing=0.1),
+                               losses.categorical_crossentropy(smooth, P))  # fmt: skip
+    z, ids = RNG.randn(3, 5, 4), RNG.randint(0, 4, (3, 5))
+    flat = losses.sparse_categorical_crossentropy(ids.ravel(), z.reshape(15, 4), from_logits=True)
+    got = losses.sparse_categorical_crossentropy(ids, z, from_logits=True)
+    assert got.shape == (3, 5)
+    np.testing.assert_allclose(got.ravel(), flat)
+    np.testing.assert_allclose(
+        losses.sparse_categorical_crossentropy(ids[..., None], z, from_logits=True), got
+    )
+
+
+def test_against_torch():
+    torch = pytest.importorskip("torch")
+    z, ids = RNG.randn(8, 5), RNG.randint(0, 5, 8)
+    want = torch.nn.functional.cross_entropy(torch.tensor(z), torch.tensor(ids), reduction="none").numpy()
+    np.testing.assert_allclose(
+        losses.sparse_categorical_crossentropy(ids, z, from_logits=True), want, rtol=1e-12
+    )
+    t = RNG.rand(8, 5)
+    want = torch.nn.functional.binary_cross_entropy_with_logits(torch.tensor(z), torch.tensor(t)).item()
+    np.testing.assert_allclose(losses.BinaryCrossentropy(from_logits=True)(t, z), want, rtol=1e-12)
+    want = torch.nn.functional.huber_loss(torch.tensor(z), torch.tensor(3 * t), delta=0.7).item()
+    np.testing.assert_allclose(losses.Huber(0.7)(3 * t, z), want, rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["mse", "mae", "huber", "binary_crossentropy", "log_cosh"])
+def test_column_and_vector_are_aligned_and_nothing_else(name):
+    loss, y, p = losses.get(name), RNG.rand(5), RNG.rand(5)
+    want = loss(y, p)
+    np.testing.assert_allclose([loss(y[:, None], p), loss(y, p[:, None]), loss(y[:, None], p[:, None])], want)
+    for bad in [(5, 2), (4,), (1, 5), (1,), (), (5, 1, 1)]:
+        if bad == (5, 2):
+            continue
+        with pytest.raises(ValueError, match="nothing is broadcast"):
+            loss(RNG.rand(*bad), p)
+    with pytest.raises(ValueError, match=r"\(5, 2\).*\(5,\)"):
+        loss(RNG.rand(5, 2), p)
+
+
+def compiled(units, activation, loss, metrics=None):
+    model = Sequential([Dense(units, activation=activation, input_shape=(3,))])
+    model.compile("sgd", loss, metrics=metrics)
+    return model
+
+
+@pytest.mark.parametrize(
+    "units, activation, loss, y, message",
+    [
+        (4, "softmax", "categorical_crossentropy", np.arange(8) % 4, "use sparse_categorical_cross.* or to_cat"),
+        (4, "softmax", "categorical_crossentropy", np.eye(5)[np.arange(8) % 5], "make the last layer 5 wide"),
+        (4, "softmax", "sparse_categorical_crossentropy", np.eye(4)[np.arange(8) % 4], r"or y\.argmax"),
+        (4, "softmax", "sparse_categorical_crossentropy", np.arange(8) % 4 + 1, "ids start at 0: use y - 1"),
+        (4, "softmax", "sparse_categorical_crossentropy", np.arange(8), r"label 4 in row 4.*8 wide"),
+        (4, "softmax", "sparse_categorical_crossentropy", np.arange(8) / 2, "row 1 has 0.5"),
+        (4, "softmax", "mse", np.arange(8) % 4, "to_categorical"),
+        (1, "sigmoid", "binary_crossentropy", np.array([-1, 1] * 4), r"\(y \+ 1\) / 2"),
+        (1, "sigmoid", "binary_crossentropy", np.arange(8) % 3, "use sparse_cat"),
+        (1, "sigmoid", "binary_crossentropy", np.eye(2)[np.arange(8) % 2], r"use y\[:, 1\]"),
+        (1, "softmax", "categorical_crossentropy", np.arange(8) % 2, "use binary_crossentropy"),
+        (2, None, "mse", np.ones((8, 3)), r"y has shape \(8, 3\), the model's output \(None, 2\)"),
+        (1, None, "mse", np.ones((8, 1, 2)), "they must agree"),
+    ],
+)  # fmt: skip
+def test_targets_are_checked_before_training_with_the_fix(units, activation, loss, y, message):
+    with pytest.raises(ValueError, match=message):
+        compiled(units, activation, loss).fit(np.ones((8, 3)), y, verbose=0)
+
+
+def test_ids_out_of_range_raise_also_in_a_replay():
+    model = compiled(4, "softmax", "sparse_categorical_crossentropy")
+    good, bad = np.zeros(8, int), np.full(8, 9)
+
+    def batches():
+        yield from [(np.ones((8, 3)), good)] * 4
+        yield np.ones((8, 3)), bad
+
+    with pytest.raises(IndexError, match="9"):
+        model.fit(batches(), verbose=0)
+
+
+def test_own_loss_functions():
+    def scaled(y_true, y_pred):
+        return ops.mean(ops.square(y_true - y_pred), axis=-1) * 2.0
+
+    a, b = compiled(2, None, scaled), compiled(2, None, "mse")
+    b.set_weights(a.get_weights())
+    x, y = RNG.rand(8, 3), RNG.rand(8, 2)
+    np.testing.assert_allclose(a.evaluate(x, y, verbose=0), 2 * b.evaluate(x, y, verbose=0), rtol=1e-6)
+    a.fit(x, y, epochs=4, verbose=0)
+
+    class Own(losses.Loss):
+        def call(self, y_true, y_pred):
+            return ops.abs(y_true - y_pred)
+
+    compiled(2, None, Own()).fit(x, y, epochs=4, verbose=0, sample_weight=np.ones(8))
