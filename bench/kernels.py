@@ -1,7 +1,7 @@
 """The kernel cases: pylearn.ops on NumPy arrays, beside NumPy, torch and JAX on theirs.
 
-torch and JAX hold their own arrays before the clock starts, in the layout they like best; a JAX call ends when its result
-is there.
+torch and JAX hold their own arrays before the clock starts, in the layout they like best; a JAX call ends when
+its result is there.
 """
 
 from __future__ import annotations
