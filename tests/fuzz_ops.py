@@ -77,11 +77,11 @@ def kinds(rng: np.random.Generator) -> Any:
         lambda: "text",
         lambda: "",
         lambda: b"bytes",
-        lambda: {},
+        dict,
         lambda: {1, 2},
         lambda: object(),
         lambda: len,
-        lambda: [],
+        list,
         lambda: (),
         lambda: [[1.0, 2.0], [3.0]],
         lambda: [None, 1],
@@ -155,7 +155,9 @@ def mutate_array(rng: np.random.Generator, a: np.ndarray) -> Any:
         lambda: a[::-1] if a.ndim else a,
         lambda: np.broadcast_to(a, (3, *a.shape)),
         lambda: np.broadcast_to(a.reshape(-1)[:1], (1_000_003,)) if a.size else a,
-        lambda: np.lib.stride_tricks.as_strided(a.reshape(-1), (max(a.size - 1, 0), 2), a.reshape(-1).strides * 2),
+        lambda: np.lib.stride_tricks.as_strided(
+            a.reshape(-1), (max(a.size - 1, 0), 2), a.reshape(-1).strides * 2
+        ),
         cast,
         cast,
         lambda: content(REAL if a.dtype.kind == "f" else HUGE),
@@ -241,7 +243,9 @@ def make_case(name: str, seed: int, number: int) -> tuple[list, dict[str, Any]]:
 
 def show(value: Any) -> str:
     if isinstance(value, np.ndarray):
-        flags = ("" if value.flags.writeable else " read-only") + ("" if value.flags.c_contiguous else " strided")
+        flags = ("" if value.flags.writeable else " read-only") + (
+            "" if value.flags.c_contiguous else " strided"
+        )
         inside = f" {value.reshape(-1).tolist()}" if value.size <= 6 and value.dtype.kind != "V" else ""
         return f"<{value.dtype}{list(value.shape)}{flags}{inside}>"
     if isinstance(value, (list, tuple)):
@@ -378,7 +382,9 @@ def fuzz(names: list[str], calls: int, seed: int, report: Any = print) -> int:
 def main() -> int:
     from op_samples import RECORDS
 
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--calls", type=int, default=1000, help="per op")
     parser.add_argument("--op", nargs="*", default=list(RECORDS))
     parser.add_argument("--seed", type=int, default=0)
@@ -397,7 +403,9 @@ def main() -> int:
     start = time.monotonic()
     problems = fuzz(given.op, given.calls, given.seed)
     took = time.monotonic() - start
-    print(f"{len(given.op)} ops, {given.calls} calls each, seed {given.seed}: {problems} problems, {took:.1f} s")
+    print(
+        f"{len(given.op)} ops, {given.calls} calls each, seed {given.seed}: {problems} problems, {took:.1f} s"
+    )
     return problems != 0
 
 

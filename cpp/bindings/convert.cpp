@@ -191,7 +191,8 @@ Shape Call::shape(const char* what, py::handle h) {
                       " dimensions are supported");
   Shape out;
   for (size_t i = 0; i < s.size(); ++i) {
-    py::object item = py::reinterpret_steal<py::object>(PySequence_GetItem(h.ptr(), static_cast<Py_ssize_t>(i)));
+    py::object item =
+        py::reinterpret_steal<py::object>(PySequence_GetItem(h.ptr(), static_cast<Py_ssize_t>(i)));
     if (!item) {
       PyErr_Clear();
       bad(what, "an integer or a sequence of integers", h);
