@@ -74,11 +74,7 @@ def chosen(command: str, names: Sequence[str], quick: bool) -> list[Case]:
 
 
 def run_here(command: str, todo: Sequence[Case], threads: int, quick: bool) -> Record:
-    """Measures in this process, printing as it goes.
-
-    Raises:
-        Mismatch: a case does not compute what it should.
-    """
+    """Measures in this process, printing as it goes; a case that does not compute what it should is noted instead."""
     effort = timing.QUICK if quick else timing.FULL
     sides = ["numpy", *(name for name in ("torch", "jax") if name not in peers.absent())]
     with environment.threads_set(threads):
@@ -87,7 +83,12 @@ def run_here(command: str, todo: Sequence[Case], threads: int, quick: bool) -> R
         print("\n".join(report.about(record)))
         print(report.header(sides), flush=True)
         for case in todo:
-            row = cases.measure(case, threads, effort, ceilings)
+            try:
+                row = cases.measure(case, threads, effort, ceilings)
+            except Mismatch as e:
+                record.wrong.append(str(e))
+                print(f"NOT TIMED: {e}", flush=True)
+                continue
             record.rows.append(row)
             print(report.line(row, sides), flush=True)
         record.rows[:] = [cases.related(row, ceilings) for row in record.rows]
@@ -110,7 +111,8 @@ def run(args: argparse.Namespace, todo: Sequence[Case]) -> Record:
     first = parts[0]
     ceilings = {threads: ceiling for part in parts for threads, ceiling in part.ceilings.items()}
     rows = sorted((row for part in parts for row in part.rows), key=lambda row: _place(todo, row))
-    return Record(first.what, first.environment, ceilings, rows, first.quick, first.absent)
+    wrong = [text for part in parts for text in part.wrong]
+    return Record(first.what, first.environment, ceilings, rows, first.quick, first.absent, wrong)
 
 
 def _place(todo: Sequence[Case], row: cases.Row) -> tuple[int, int]:
@@ -131,7 +133,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if args.here:
             run_here(args.command, todo, args.threads[0], args.quick).save(args.json)
             return 0
-    except (ValueError, Mismatch) as e:
+    except ValueError as e:
         print(f"python -m bench: {e}", file=sys.stderr)
         return 2
     record = run(args, todo)
@@ -143,6 +145,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     for path in paths:
         record.save(path)
         print(f"wrote {path}")
+    for text in record.wrong:
+        print(f"NOT TIMED: {text}", file=sys.stderr)
+    if record.wrong:
+        return 2
     if args.check and not record.checks:
         print("--check: none of these cases has a speed to reach", file=sys.stderr)
         return 2

@@ -25,6 +25,7 @@ class Record:
     rows: list[Row]
     quick: bool = False
     absent: list[str] = field(default_factory=list)  # peers that were not installed
+    wrong: list[str] = field(default_factory=list)  # cases not timed because a side differs from the oracle
 
     @property
     def checks(self) -> list[Check]:

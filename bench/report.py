@@ -99,6 +99,7 @@ def about(record: Record) -> list[str]:
         )
     if record.absent:
         lines.append(f"not installed, so not measured: {', '.join(record.absent)}")
+    lines += [f"NOT TIMED: {text}" for text in record.wrong]
     if record.quick:
         lines.append("a quick run: too short for conclusions")
     return lines

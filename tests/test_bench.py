@@ -182,3 +182,10 @@ def test_ceilings_refuse_times(seconds):
 def test_ceilings_refuse_sizes(nbytes):
     with pytest.raises(ValueError, match="nbytes"):
         _core.stream(0.01, nbytes)
+
+
+def test_a_wrong_case_does_not_end_the_run(capsys):
+    bad = cases.Case("kernel", "x", "y", lambda: ([np.ones(2)], [cases.Side("pylearn", list, list)]))
+    found = main.run_here("kernels", [bad, CASES["add 16 elements"]], 1, True)
+    assert [row.name for row in found.rows] == ["add"] and len(found.wrong) == 1
+    assert "NOT TIMED: x y: pylearn differs" in capsys.readouterr().out
