@@ -177,8 +177,27 @@ Tensor gather(Tensor y, const Key& k, const std::vector<int>& axes) {
 
 }  // namespace
 
+namespace {
+// NumPy's rule: beside index arrays integers are index arrays too. It shows when a slice or None stands between them:
+// then the indexed axis comes first.
+void promote_separated_ints(Key& k) {
+  ptrdiff_t first = -1, last = -1, count = 0;
+  for (size_t i = 0; i < k.items.size(); ++i) {
+    if (k.items[i].is_none() || PySlice_Check(k.items[i].ptr())) continue;
+    if (first < 0) first = static_cast<ptrdiff_t>(i);
+    last = static_cast<ptrdiff_t>(i);
+    ++count;
+  }
+  if (last - first + 1 == count) return;
+  py::object asarray = py::module_::import("numpy").attr("asarray");
+  for (py::object& item : k.items)
+    if (is_plain_int(item)) item = asarray(item, "int64");
+}
+}  // namespace
+
 Tensor get_item(const Tensor& x, py::handle key) {
   Key k = parse(x, key);
+  if (k.advanced) promote_separated_ints(k);
   std::vector<int> arrays;
   Tensor y = basic(x, k, arrays);
   if (!k.advanced) return y;
