@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from bench import timing
+
+# Work on less than this stays in the caches, where a fraction of the memory's bandwidth says nothing.
+CACHE_BYTES = 2**25
 
 
 class Mismatch(AssertionError):
@@ -101,8 +104,8 @@ def verified(case: Case) -> tuple[list[Side], dict[str, float]]:
 def measure(case: Case, threads: int, effort: timing.Effort, ceilings: dict[str, float]) -> Row:
     """Verifies the case, then times its sides alternately.
 
-    The peak of multiply-adds is measured again beside the case, because clocks change from second to second, and the
-    higher of both counts; ceilings are bytes or operations a second.
+    The peak of multiply-adds is measured again beside the case, because clocks change from second to second; a higher
+    one than before is noted in ``ceilings`` (operations or bytes a second).
 
     Raises:
         Mismatch: see :func:`verified`.
@@ -113,15 +116,19 @@ def measure(case: Case, threads: int, effort: timing.Effort, ceilings: dict[str,
     found = timing.alternate([side.run for side in sides], effort)
     seconds = {side.name: t.median / side.per_call for side, t in zip(sides, found)}
     best = {side.name: t.best / side.per_call for side, t in zip(sides, found)}
+    ceilings["fma"] = max(ceilings["fma"], _core.fma_peak(min(0.05, effort.block)))
+    row = Row(case.kind, case.name, case.label, threads, seconds, best, errors, case.flops, case.nbytes)
+    return related(row, ceilings)
+
+
+def related(row: Row, ceilings: dict[str, float]) -> Row:
+    """The row with its fractions of these ceilings: of the best time, since a ceiling is the best of many bursts."""
     fractions = {}
-    if case.flops:
-        peak = max(ceilings["fma"], _core.fma_peak(min(0.05, effort.block)))
-        fractions["fma"] = case.flops / seconds["pylearn"] / peak
-    if case.nbytes:
-        fractions["bandwidth"] = case.nbytes / seconds["pylearn"] / ceilings["bandwidth"]
-    return Row(
-        case.kind, case.name, case.label, threads, seconds, best, errors, case.flops, case.nbytes, fractions
-    )
+    if row.flops:
+        fractions["fma"] = row.flops / row.best["pylearn"] / ceilings["fma"]
+    if row.nbytes > CACHE_BYTES:
+        fractions["bandwidth"] = row.nbytes / row.best["pylearn"] / ceilings["bandwidth"]
+    return replace(row, fractions=fractions)
 
 
 def ceilings(quick: bool) -> dict[str, float]:

@@ -1,7 +1,7 @@
 """The kernel cases: pylearn.ops on NumPy arrays, beside NumPy, torch and JAX on theirs.
 
-torch and JAX hold their own arrays before the clock starts, in the layout they like best; a JAX call ends when its result
-is there.
+torch and JAX hold their own arrays before the clock starts, in the layout they like best; a JAX call ends when
+its result is there.
 """
 
 from __future__ import annotations
@@ -140,7 +140,9 @@ def cross_entropy(rows: int, classes: int) -> Case:
             *jax_side(jax_step, x, y),
         ]
 
-    return Case("kernel", "softmax_cross_entropy", f"{rows}x{classes} fwd+bwd", build, nbytes=8.0 * rows * classes)
+    return Case(
+        "kernel", "softmax_cross_entropy", f"{rows}x{classes} fwd+bwd", build, nbytes=8.0 * rows * classes
+    )
 
 
 def adam(n: int) -> Case:
@@ -349,7 +351,11 @@ def lstm_cell(batch: int, features: int, units: int) -> Case:
 
         scale = np.float32(0.1)
         x, h, c = normal(batch, features), normal(batch, units), normal(batch + 1, units)[1:].copy()
-        w, u, b = normal(features, 4 * units) * scale, normal(units, 4 * units) * scale, normal(4 * units) * scale
+        w, u, b = (
+            normal(features, 4 * units) * scale,
+            normal(units, 4 * units) * scale,
+            normal(4 * units) * scale,
+        )
         args = (x, h, c, w, u, b)
         torch, jax = peers.torch, peers.jax
 
@@ -378,7 +384,11 @@ def lstm_cell(batch: int, features: int, units: int) -> Case:
         return list(reference.lstm_cell(*(a.astype(np.float64) for a in args))), sides
 
     return Case(
-        "kernel", "lstm_cell", f"{batch}x{features}, {units} units", build, 8.0 * batch * units * (features + units)
+        "kernel",
+        "lstm_cell",
+        f"{batch}x{features}, {units} units",
+        build,
+        8.0 * batch * units * (features + units),
     )
 
 

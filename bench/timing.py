@@ -1,7 +1,7 @@
 """Timing of several sides of one case, alternately: A B C, A B C, …
 
-A side is timed in short blocks of calls, and each round gives every side one block, so that a slow moment of the machine
-meets all of them. What is reported is the median over the rounds.
+A side is timed in short blocks of calls, and each round gives every side one block, so that a slow moment of the
+machine meets all of them. What is reported is the median over the rounds.
 """
 
 from __future__ import annotations

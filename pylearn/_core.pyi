@@ -7,7 +7,7 @@ import collections.abc
 import numpy as np
 import typing
 import typing_extensions
-__all__: list[str] = ['Plan', 'PlanState', 'Tensor', 'Update', 'abandon_recording', 'abs', 'absolute_error', 'adam_update', 'add', 'all', 'any', 'arccos', 'arcsin', 'arctan', 'arctan2', 'argmax', 'argmin', 'asarray', 'assign', 'assign_add', 'binary_cross_entropy', 'broadcast_to', 'cast', 'ceil', 'clip', 'concatenate', 'conv2d', 'conv2d_backward', 'copy', 'copysign', 'cos', 'cosh', 'csr_matmul', 'cumsum', 'default_generator', 'detach', 'digamma', 'divide', 'dropout', 'elu', 'enter_grad', 'equal', 'erf', 'erfc', 'exit_grad', 'exp', 'expand_dims', 'expm1', 'flip', 'floor', 'floor_divide', 'fmod', 'from_dlpack', 'gelu', 'grad_enabled', 'grad_scope', 'gradients', 'greater', 'greater_equal', 'hard_sigmoid', 'huber', 'hypot', 'info', 'is_recording', 'is_watched', 'isfinite', 'isinf', 'isnan', 'leaky_relu', 'less', 'less_equal', 'lgamma', 'linear', 'log', 'log10', 'log1p', 'log2', 'log_softmax', 'log_softmax_backward', 'logaddexp', 'logical_and', 'logical_not', 'logical_or', 'logical_xor', 'logits_of', 'logsumexp', 'lstm_cell', 'lstm_cell_backward', 'make_generator', 'matmul', 'matmul_backward', 'max', 'maximum', 'mean', 'memory', 'min', 'minimum', 'multiply', 'negative', 'no_grad', 'not_equal', 'num_threads', 'one_hot', 'op_names', 'pad', 'power', 'prod', 'random_draw', 'random_integers', 'random_seed', 'reciprocal', 'relu', 'remainder', 'reshape', 'round', 'rsqrt', 'same_memory', 'selu', 'set_num_threads', 'sgd_update', 'sigmoid', 'sign', 'silu', 'sin', 'sinh', 'slice', 'softmax', 'softmax_backward', 'softmax_cross_entropy', 'softmax_cross_entropy_backward', 'softplus', 'softsign', 'split', 'sqrt', 'square', 'squared_error', 'squeeze', 'stack', 'std', 'stop_gradient', 'subtract', 'sum', 'take', 'tan', 'tanh', 'transpose', 'trim_memory', 'trunc', 'var', 'watch', 'watch_parameter', 'where']
+__all__: list[str] = ['Plan', 'PlanState', 'Tensor', 'Update', 'abandon_recording', 'abs', 'absolute_error', 'adam_update', 'add', 'all', 'any', 'arccos', 'arcsin', 'arctan', 'arctan2', 'argmax', 'argmin', 'asarray', 'assign', 'assign_add', 'binary_cross_entropy', 'broadcast_to', 'cast', 'ceil', 'clip', 'concatenate', 'conv2d', 'conv2d_backward', 'copy', 'copysign', 'cos', 'cosh', 'csr_matmul', 'cumsum', 'default_generator', 'detach', 'digamma', 'divide', 'dropout', 'elu', 'enter_grad', 'equal', 'erf', 'erfc', 'exit_grad', 'exp', 'expand_dims', 'expm1', 'flip', 'floor', 'floor_divide', 'fma_peak', 'fmod', 'from_dlpack', 'gelu', 'grad_enabled', 'grad_scope', 'gradients', 'greater', 'greater_equal', 'hard_sigmoid', 'huber', 'hypot', 'info', 'is_recording', 'is_watched', 'isfinite', 'isinf', 'isnan', 'leaky_relu', 'less', 'less_equal', 'lgamma', 'linear', 'log', 'log10', 'log1p', 'log2', 'log_softmax', 'log_softmax_backward', 'logaddexp', 'logical_and', 'logical_not', 'logical_or', 'logical_xor', 'logits_of', 'logsumexp', 'lstm_cell', 'lstm_cell_backward', 'make_generator', 'matmul', 'matmul_backward', 'max', 'maximum', 'mean', 'memory', 'min', 'minimum', 'multiply', 'negative', 'no_grad', 'not_equal', 'num_threads', 'one_hot', 'op_names', 'pad', 'power', 'prod', 'random_draw', 'random_integers', 'random_seed', 'reciprocal', 'relu', 'remainder', 'reshape', 'round', 'rsqrt', 'same_memory', 'selu', 'set_num_threads', 'sgd_update', 'sigmoid', 'sign', 'silu', 'sin', 'sinh', 'slice', 'softmax', 'softmax_backward', 'softmax_cross_entropy', 'softmax_cross_entropy_backward', 'softplus', 'softsign', 'split', 'sqrt', 'square', 'squared_error', 'squeeze', 'stack', 'std', 'stop_gradient', 'stream', 'subtract', 'sum', 'take', 'tan', 'tanh', 'transpose', 'trim_memory', 'trunc', 'var', 'watch', 'watch_parameter', 'where']
 class Tensor:
     """
     An array that ops can be recorded on.
@@ -489,6 +489,10 @@ def floor_divide(x1, x2, *, out = None) -> typing.Any:
     """
     floor(x1 / x2); integers by 0 give 0.
     """
+def fma_peak(seconds: typing.Any = 0.2) -> float:
+    """
+    Floating-point operations a second, float32, of independent multiply-adds in registers on all threads: the best of many bursts. ValueError for a time outside (0, 60].
+    """
 def fmod(x1, x2, *, out = None) -> typing.Any:
     """
     Remainder with the sign of x1.
@@ -826,6 +830,10 @@ def std(x, axis = None, ddof = 0.0, keepdims = False, *, out = None) -> typing.A
 def stop_gradient(x) -> typing.Any:
     """
     x, through which no gradient flows.
+    """
+def stream(seconds: typing.Any = 0.6, nbytes: typing.Any = 67108864) -> dict:
+    """
+    Bytes a second to and from memory over arrays of nbytes each: copy (a = b), triad (a = b + s c), update (a += s b). Counts what the program reads and writes, as STREAM does: copy and triad also fetch the lines they write. ValueError for times and sizes out of range.
     """
 def subtract(x1, x2, *, out = None) -> typing.Any:
     """

@@ -197,9 +197,10 @@ def test_bench_wrong_usage(kernels, capsys):
     capsys.readouterr()
 
 
-def test_a_closed_pipe_is_no_traceback():
+def test_a_closed_pipe_is_no_traceback(tmp_path):
     script = "import sys; from pylearn.cli import main; sys.exit(main(['run']))"
-    child = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    command = [sys.executable, "-c", script]
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path)
     assert child.stdout is not None and child.stderr is not None
     child.stdout.close()
     error = child.stderr.read()

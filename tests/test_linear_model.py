@@ -306,14 +306,14 @@ def test_data_frames():
     assert model.fit(nullable.dropna(), [2.0, 6.0]).coef_ == pytest.approx([2])
 
 
-def test_scikit_learn_is_not_imported():
+def test_scikit_learn_is_not_imported(tmp_path):
     script = (
         "import sys; from pylearn.linear_model import LinearRegression\n"
         "m = LinearRegression().fit([[1.], [2.]], [1., 2.])\n"
         "m.score([[1.], [2.]], [1., 2.]); repr(m); loaded = {n.partition('.')[0] for n in sys.modules}\n"
         "assert not loaded & {'sklearn', 'scipy', 'pandas', 'matplotlib', 'pooch', 'tqdm'}, loaded"
     )
-    subprocess.run([sys.executable, "-c", script], check=True)
+    subprocess.run([sys.executable, "-c", script], check=True, cwd=tmp_path)
 
 
 # ---- beside scikit-learn

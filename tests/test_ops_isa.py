@@ -27,5 +27,5 @@ def test_values(isa: str) -> None:
 def test_an_unknown_isa_is_refused() -> None:
     env = {**os.environ, "PYLEARN_ISA": "nonsense", "PYTHONPATH": str(Path(pylearn.__file__).parents[1])}
     command = [sys.executable, "-c", "import pylearn; pylearn._core"]
-    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, cwd=HERE)
     assert done.returncode != 0 and "nonsense" in done.stderr and ISAS[0] in done.stderr

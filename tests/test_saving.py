@@ -336,5 +336,5 @@ print("all 50 checkpoints whole", flush=True)
 def test_fifty_kills_while_a_checkpoint_is_overwritten(tmp_path):
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
     command = [sys.executable, "-c", KILLS, str(tmp_path / "w.pylearn")]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, cwd=tmp_path)
     assert done.stdout == "all 50 checkpoints whole\n", done.stderr

@@ -374,6 +374,24 @@ def test_first_layers_may_be_frozen_and_models_without_weights_run():
     assert np.isfinite(fixed.fit(np.ones(9), np.ones(9), epochs=3, verbose=0).history["loss"][0])
 
 
+def test_a_loss_made_by_layers_needs_no_targets():
+    class Pull(pylearn.layers.Layer):
+        def build(self, shape):
+            self.w = self.add_weight("w", (shape[-1],), "zeros")
+
+        def call(self, x):
+            self.add_loss(pylearn.ops.mean(pylearn.ops.square(x - self.w)))
+            return x
+
+    model = Sequential([Input((4,)), Pull()])
+    model.compile(SGD(0.5))
+    history = model.fit(X, epochs=20, verbose=0)
+    np.testing.assert_allclose(model.get_weights()[0], X.mean(0), atol=0.05)
+    assert history.history["loss"][-1] < history.history["loss"][0]
+    assert any(step.plan is not None for _, step in model._steps)
+    assert np.isfinite(model.evaluate(X, verbose=0))
+
+
 def test_learning_rate_schedule_is_followed():
     model = regression(SGD(pylearn.schedules.PiecewiseConstantDecay([2, 4], [0.1, 0.01, 0.0])))
     weights = []

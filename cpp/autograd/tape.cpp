@@ -120,8 +120,10 @@ Saved save_output(const Tensor& t, int index) {
 
 Tensor Backward::get(const Saved& s) const {
   if (s.tensor.storage().version() != s.version)
-    raise<RuntimeError>("[", node_.op, "] a tensor needed for the gradient was changed in place after it was used "
-                        "(shape ", s.tensor.shape(), "): change a copy instead");
+    raise<RuntimeError>("[", node_.op,
+                        "] a tensor needed for the gradient was changed in place after it was used "
+                        "(shape ",
+                        s.tensor.shape(), "): change a copy instead");
   if (s.output < 0 || !grad_enabled()) return s.tensor;
   Tensor t = s.tensor.detach();
   t.impl()->node = Ref<Node>(&node_);
@@ -129,8 +131,8 @@ Tensor Backward::get(const Saved& s) const {
   return t;
 }
 
-void detail::attach(Ref<Node> node, const char* op, const Tensor* inputs, size_t n_inputs, const Tensor* outputs,
-                    size_t n_outputs) {
+void detail::attach(Ref<Node> node, const char* op, const Tensor* inputs, size_t n_inputs,
+                    const Tensor* outputs, size_t n_outputs) {
   node->op = op;
   node->sequence = next_sequence.fetch_add(1, std::memory_order_relaxed);
   node->outputs = static_cast<int>(n_outputs);
@@ -217,8 +219,10 @@ std::vector<Tensor> gradients(const Tensor& y, const std::vector<Tensor>& xs, co
     bool placed = i < out.size() && out[i].defined();
     if (!g.defined()) g = placed ? g : ops::full(xs[i].shape(), 0.0, xs[i].dtype());
     if (placed) {
-      if (!g.defined()) ops::fill(out[i], 0.0);
-      else if (!same_memory(g, out[i])) ops::assign(out[i], g);
+      if (!g.defined())
+        ops::fill(out[i], 0.0);
+      else if (!same_memory(g, out[i]))
+        ops::assign(out[i], g);
       g = out[i];
     }
     result.push_back(std::move(g));

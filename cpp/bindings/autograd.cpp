@@ -14,7 +14,8 @@ std::vector<Tensor> tensors(const char* op, const char* what, py::handle h) {
   if (h.is_none()) return out;
   for (py::handle item : h) {
     if (!is_tensor(item))
-      raise<TypeError>("[", op, "] argument '", what, "' must hold Tensors, not ", Py_TYPE(item.ptr())->tp_name);
+      raise<TypeError>("[", op, "] argument '", what, "' must hold Tensors, not ",
+                       Py_TYPE(item.ptr())->tp_name);
     out.push_back(item.cast<Tensor&>());
   }
   return out;
@@ -40,15 +41,19 @@ void bind_autograd(py::module_& m) {
   m.def("exit_grad", &exit_grad);
   m.def("grad_enabled", &grad_enabled);
   m.def("watch", &watch, py::arg("t"), "A handle on t's elements to take gradients with respect to.");
-  m.def("watch_parameter", &watch_parameter, py::arg("t"), "Mark t itself, for good, as something to differentiate by.");
+  m.def("watch_parameter", &watch_parameter, py::arg("t"),
+        "Mark t itself, for good, as something to differentiate by.");
   m.def("is_watched", [](const Tensor& t) { return t.has_node(); }, py::arg("t"));
   m.def("detach", &Tensor::detach, py::arg("t"));
-  m.def("gradients", [](const Tensor& y, py::handle xs, py::handle out, py::handle seed) {
-    Call c("grad");
-    Tensor s = seed.is_none() ? Tensor() : c.tensor("seed", seed);
-    return gradients(y, tensors("grad", "xs", xs), s, tensors("grad", "out", out));
-  }, py::arg("y"), py::arg("xs"), py::arg("out") = py::none(), py::arg("seed") = py::none(),
-     "Gradients of y (one number, or weighted by seed) for each x; written into `out` where given.");
+  m.def(
+      "gradients",
+      [](const Tensor& y, py::handle xs, py::handle out, py::handle seed) {
+        Call c("grad");
+        Tensor s = seed.is_none() ? Tensor() : c.tensor("seed", seed);
+        return gradients(y, tensors("grad", "xs", xs), s, tensors("grad", "out", out));
+      },
+      py::arg("y"), py::arg("xs"), py::arg("out") = py::none(), py::arg("seed") = py::none(),
+      "Gradients of y (one number, or weighted by seed) for each x; written into `out` where given.");
 }
 
 }  // namespace pl

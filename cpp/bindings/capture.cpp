@@ -1,5 +1,5 @@
 // Recording and replaying a step, for pylearn/capture.py and pylearn/training.
-#include <cstring>
+#include <algorithm>
 #include <mutex>
 #include <set>
 
@@ -57,7 +57,9 @@ class PyPlan {
       if (s->pool() == plan->pool.get()) kept.insert(s);
     }
     if (reason.empty() && plan->pool->live_blocks() != kept.size())
-      reason = "tensors made inside the step are still referred to from outside it, and a replay would overwrite them";
+      reason =
+          "tensors made inside the step are still referred to from outside it, and a replay would overwrite "
+          "them";
     if (reason.empty()) plan_ = plan;
     return reason;
   }
@@ -70,12 +72,14 @@ class PyPlan {
     for (py::handle h : inputs) {
       Tensor x = c.tensor("inputs", h);
       if (i >= plan.inputs.size() || !(x.shape() == plan.inputs[i].shape()))
-        raise<ValueError>("[Plan.run] argument 'inputs': number ", i, " of shape ", x.shape(), " was not recorded so");
+        raise<ValueError>("[Plan.run] argument 'inputs': number ", i, " of shape ", x.shape(),
+                          " was not recorded so");
       ops::copy_into(x, plan.inputs[i]);
       ++i;
     }
     if (i != plan.inputs.size())
-      raise<ValueError>("[Plan.run] argument 'inputs' has ", i, " arrays, recorded were ", plan.inputs.size());
+      raise<ValueError>("[Plan.run] argument 'inputs' has ", i, " arrays, recorded were ",
+                        plan.inputs.size());
     plan.run();
     return results(plan, copy);
   }
@@ -96,7 +100,8 @@ class PyPlan {
     size_t i = 0;
     for (py::handle h : sources) {
       Tensor source = c.tensor("sources", h);
-      if (i >= plan.inputs.size()) raise<ValueError>("[Plan.run_rows] argument 'sources' has too many arrays");
+      if (i >= plan.inputs.size())
+        raise<ValueError>("[Plan.run_rows] argument 'sources' has too many arrays");
       feed(source, ids, begin, end, plan.inputs[i++]);
     }
     if (i != plan.inputs.size()) raise<ValueError>("[Plan.run_rows] argument 'sources' has too few arrays");
@@ -114,7 +119,7 @@ class PyPlan {
     Plan& plan = ready("Plan.restore_state");
     check(plan, state);
     for (size_t i = 0; i < state.bytes.size(); ++i) {
-      std::memcpy(plan.written[i]->data(), state.bytes[i].data(), state.bytes[i].size());
+      std::copy(state.bytes[i].begin(), state.bytes[i].end(), plan.written[i]->data());  // may be empty
       plan.written[i]->bump();
     }
   }
@@ -122,7 +127,7 @@ class PyPlan {
     Plan& plan = ready("Plan.state_equals");
     check(plan, state);
     for (size_t i = 0; i < state.bytes.size(); ++i)
-      if (std::memcmp(plan.written[i]->data(), state.bytes[i].data(), state.bytes[i].size()) != 0) return false;
+      if (!std::equal(state.bytes[i].begin(), state.bytes[i].end(), plan.written[i]->data())) return false;
     return true;
   }
 
@@ -153,7 +158,8 @@ class PyPlan {
 
   static void check(const Plan& plan, const State& state) {
     bool fits = state.bytes.size() == plan.written.size();
-    for (size_t i = 0; fits && i < state.bytes.size(); ++i) fits = state.bytes[i].size() == plan.written[i]->bytes();
+    for (size_t i = 0; fits && i < state.bytes.size(); ++i)
+      fits = state.bytes[i].size() == plan.written[i]->bytes();
     if (!fits) raise<ValueError>("[Plan] argument 'state' is of another plan");
   }
 
@@ -168,8 +174,8 @@ class PyPlan {
     int64_t n = end - begin;
     Shape shape = source.shape();
     if (source.ndim() == 0 || (shape[0] = n, !(shape == place.shape())))
-      raise<ValueError>("[Plan.run_rows] ", n, " rows of a source of shape ", source.shape(), " do not fit the recorded ",
-                        place.shape());
+      raise<ValueError>("[Plan.run_rows] ", n, " rows of a source of shape ", source.shape(),
+                        " do not fit the recorded ", place.shape());
     auto rows = [](const Tensor& t, int64_t from, int64_t count) {
       Shape s = t.shape();
       s[0] = count;
@@ -184,9 +190,17 @@ class PyPlan {
       Tensor target = source.dtype() == place.dtype() ? place : empty(place.shape(), source.dtype());
       int64_t inner = source.shape(0) == 0 ? 0 : source.size() / source.shape(0);
       IdCheck check("fit", "index");
-      GatherArgs args{.dtype = source.dtype(), .id_dtype = DType::int64, .wrap = false, .outer = 1,
-                      .rows = source.shape(0), .inner = inner, .n = n, .x = source.read(),
-                      .ids = ids.read<int64_t>() + begin, .y = target.write(), .status = check.status()};
+      GatherArgs args{.dtype = source.dtype(),
+                      .id_dtype = DType::int64,
+                      .wrap = false,
+                      .outer = 1,
+                      .rows = source.shape(0),
+                      .inner = inner,
+                      .n = n,
+                      .x = source.read(),
+                      .ids = ids.read<int64_t>() + begin,
+                      .y = target.write(),
+                      .status = check.status()};
       launch("gather", ops::kernels().embed.gather, args, 0.3 * static_cast<double>(place.size()));
       check.check();
       if (target.impl() != place.impl()) ops::copy_into(target, place);
@@ -209,24 +223,29 @@ class PyPlan {
 
 void bind_capture(py::module_& m) {
   py::class_<State>(m, "PlanState");
-  py::class_<PyPlan>(m, "Plan",
-                     "A recorded step. begin(inputs) gives fixed places holding copies; what is computed from them until "
-                     "end(outputs) is written down; run() repeats it.")
+  py::class_<PyPlan>(
+      m, "Plan",
+      "A recorded step. begin(inputs) gives fixed places holding copies; what is computed from them until "
+      "end(outputs) is written down; run() repeats it.")
       .def(py::init<>())
       .def("begin", &PyPlan::begin, py::arg("inputs"))
       .def("end", &PyPlan::end, py::arg("outputs"), "'' when the plan can be run, else why not.")
       .def("run", &PyPlan::run, py::arg("inputs"), py::arg("copy") = true)
-      .def("run_rows", &PyPlan::run_rows, py::arg("sources"), py::arg("index"), py::arg("begin"), py::arg("end"),
-           "Feed rows index[begin:end] of the sources and run; the outputs are not copied.")
+      .def("run_rows", &PyPlan::run_rows, py::arg("sources"), py::arg("index"), py::arg("begin"),
+           py::arg("end"), "Feed rows index[begin:end] of the sources and run; the outputs are not copied.")
       .def("save_state", &PyPlan::save_state, "A copy of everything outside that the step writes.")
       .def("restore_state", &PyPlan::restore_state, py::arg("state"))
-      .def("state_equals", &PyPlan::state_equals, py::arg("state"), "Is it now what it was then, bit for bit?")
+      .def("state_equals", &PyPlan::state_equals, py::arg("state"),
+           "Is it now what it was then, bit for bit?")
       .def_property_readonly("launches", &PyPlan::launches, "The kernels called, in order.")
       .def_property_readonly("memory", &PyPlan::memory, "Bytes of the step's own memory.");
   m.def("is_recording", [] { return recorder() != nullptr; });
-  m.def("abandon_recording", [](const std::string& why) {
-    if (Recorder* r = recorder()) r->abandon(why);
-  }, py::arg("why"));
+  m.def(
+      "abandon_recording",
+      [](const std::string& why) {
+        if (Recorder* r = recorder()) r->abandon(why);
+      },
+      py::arg("why"));
 }
 
 }  // namespace pl

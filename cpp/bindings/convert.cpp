@@ -49,7 +49,8 @@ Tensor from_array(Call& c, const char* what, py::array a) {
     raise<ValueError>("[", c.op, "] argument '", what, "' has ", a.ndim(), " dimensions; at most ", kMaxRank,
                       " are supported");
   auto size = static_cast<int64_t>(itemsize(dtype));
-  if (convert || !is_usable(a, dtype)) a = py::array(a.attr("astype")(numpy_dtype(dtype), py::arg("order") = "C"));
+  if (convert || !is_usable(a, dtype))
+    a = py::array(a.attr("astype")(numpy_dtype(dtype), py::arg("order") = "C"));
   Shape shape, strides;
   for (py::ssize_t i = 0; i < a.ndim(); ++i) {
     shape.push_back(a.shape(i));
@@ -101,7 +102,8 @@ Tensor Call::tensor(const char* what, py::handle h) {
     bad(what, "an array, a Tensor or a number", h);
   } else {
     bool sequence = PyList_Check(p) || PyTuple_Check(p);
-    if (!sequence && !py::hasattr(h, "__array__") && !PyObject_CheckBuffer(p) && !PyFloat_Check(p) && !PyIndex_Check(p))
+    if (!sequence && !py::hasattr(h, "__array__") && !PyObject_CheckBuffer(p) && !PyFloat_Check(p) &&
+        !PyIndex_Check(p))
       bad(what, "an array, a Tensor or a number", h);
     if (sequence)
       for (py::object item : py::reinterpret_borrow<py::sequence>(h))
@@ -134,7 +136,8 @@ void Call::in_place(const char* what, py::handle h) {
     raise<TypeError>("[", op, "] argument '", what, "' has dtype ", py::str(a.dtype()).cast<std::string>(),
                      ", which cannot be changed in place: use ", dtype_name(dtype));
   if (!is_usable(a, dtype))
-    raise<ValueError>("[", op, "] argument '", what, "' cannot be changed in place: its memory is misaligned, "
+    raise<ValueError>("[", op, "] argument '", what,
+                      "' cannot be changed in place: its memory is misaligned, "
                       "byte-swapped or stepped by parts of an element");
 }
 
@@ -188,7 +191,8 @@ Shape Call::shape(const char* what, py::handle h) {
                       " dimensions are supported");
   Shape out;
   for (size_t i = 0; i < s.size(); ++i) {
-    py::object item = py::reinterpret_steal<py::object>(PySequence_GetItem(h.ptr(), static_cast<Py_ssize_t>(i)));
+    py::object item =
+        py::reinterpret_steal<py::object>(PySequence_GetItem(h.ptr(), static_cast<Py_ssize_t>(i)));
     if (!item) {
       PyErr_Clear();
       bad(what, "an integer or a sequence of integers", h);
@@ -221,8 +225,8 @@ Activation From<Activation>::get(Call& c, const char* what, py::handle h) {
   if (s == "relu") return Activation::relu;
   if (s == "sigmoid") return Activation::sigmoid;
   if (s == "tanh") return Activation::tanh;
-  raise<ValueError>("[", c.op, "] argument '", what, "' must be None, 'linear', 'relu', 'sigmoid' or 'tanh', not '", s,
-                    "'");
+  raise<ValueError>("[", c.op, "] argument '", what,
+                    "' must be None, 'linear', 'relu', 'sigmoid' or 'tanh', not '", s, "'");
 }
 
 std::vector<Tensor> From<std::vector<Tensor>>::get(Call& c, const char* what, py::handle h) {
@@ -283,7 +287,9 @@ std::string named(const char* op, const std::string& message) {
 }  // namespace
 
 void set_python_error(const char* op) {
-  auto set = [op](PyObject* type, const std::exception& e) { PyErr_SetString(type, named(op, e.what()).c_str()); };
+  auto set = [op](PyObject* type, const std::exception& e) {
+    PyErr_SetString(type, named(op, e.what()).c_str());
+  };
   try {
     throw;
   } catch (py::error_already_set& e) {

@@ -57,8 +57,8 @@ DType from_dl_type(DLDataType d) {
     DLDataType t = dl_type(static_cast<DType>(i));
     if (t.code == d.code && t.bits == d.bits && d.lanes == 1) return static_cast<DType>(i);
   }
-  raise<TypeError>("[from_dlpack] argument 'x' has a dtype (code ", int(d.code), ", ", int(d.bits), " bits, ", d.lanes,
-                   " lanes) that is not supported");
+  raise<TypeError>("[from_dlpack] argument 'x' has a dtype (code ", int(d.code), ", ", int(d.bits), " bits, ",
+                   d.lanes, " lanes) that is not supported");
 }
 
 // What a capsule of ours owns.
@@ -88,12 +88,14 @@ py::capsule make_capsule(const Tensor& t, const char* name, Managed* managed) {
   });
 }
 
-py::capsule to_dlpack(const Tensor& t0, py::handle, py::handle max_version, py::handle dl_device, py::handle copy) {
+py::capsule to_dlpack(const Tensor& t0, py::handle, py::handle max_version, py::handle dl_device,
+                      py::handle copy) {
   note_read("__dlpack__()");
   if (!dl_device.is_none() && py::reinterpret_borrow<py::tuple>(dl_device)[0].cast<int>() != kCpu)
     throw py::buffer_error("[__dlpack__] argument 'dl_device': this Tensor is on the CPU");
   Tensor t = copy.ptr() == Py_True ? ops::copy(t0.detach()) : t0;
-  bool versioned = !max_version.is_none() && py::reinterpret_borrow<py::tuple>(max_version)[0].cast<int>() >= 1;
+  bool versioned =
+      !max_version.is_none() && py::reinterpret_borrow<py::tuple>(max_version)[0].cast<int>() >= 1;
   if (!versioned) {
     if (t.readonly()) throw py::buffer_error("[__dlpack__] a read-only Tensor needs DLPack 1.0 or a copy");
     return make_capsule(t, "dltensor", new DLManagedTensor{});
@@ -109,12 +111,14 @@ Tensor import(Managed* m, bool readonly) {
   const DLTensor& d = m->tensor;
   if (d.device.device_type != kCpu) raise<ValueError>("[from_dlpack] argument 'x' is not on the CPU");
   if (d.ndim < 0 || d.ndim > kMaxRank)
-    raise<ValueError>("[from_dlpack] argument 'x' has ", d.ndim, " dimensions; at most ", kMaxRank, " are supported");
+    raise<ValueError>("[from_dlpack] argument 'x' has ", d.ndim, " dimensions; at most ", kMaxRank,
+                      " are supported");
   Shape shape, strides;
   for (int i = 0; i < d.ndim; ++i) shape.push_back(d.shape[i]);
   if (d.strides)
     for (int i = 0; i < d.ndim; ++i) strides.push_back(d.strides[i]);
-  else strides = contiguous_strides(shape);
+  else
+    strides = contiguous_strides(shape);
   DType dtype = from_dl_type(d.dtype);
   auto* data = static_cast<std::byte*>(d.data) + d.byte_offset;
   if (reinterpret_cast<uintptr_t>(data) % itemsize(dtype) != 0)
@@ -139,8 +143,10 @@ Tensor from_dlpack(py::handle x) {
   // The capsule is renamed only once nothing can fail: until then it frees itself.
   if (auto* m = static_cast<DLManagedTensorVersioned*>(
           PyCapsule_IsValid(capsule.ptr(), "dltensor_versioned")
-              ? PyCapsule_GetPointer(capsule.ptr(), "dltensor_versioned") : nullptr)) {
-    if (m->version.major > 1) raise<ValueError>("[from_dlpack] argument 'x' speaks DLPack ", m->version.major);
+              ? PyCapsule_GetPointer(capsule.ptr(), "dltensor_versioned")
+              : nullptr)) {
+    if (m->version.major > 1)
+      raise<ValueError>("[from_dlpack] argument 'x' speaks DLPack ", m->version.major);
     Tensor t = import(m, (m->flags & kReadOnly) != 0);
     PyCapsule_SetName(capsule.ptr(), "used_dltensor_versioned");
     return t;
@@ -156,10 +162,12 @@ Tensor from_dlpack(py::handle x) {
 
 void bind_dlpack(py::module_& m) {
   auto cls = py::reinterpret_borrow<py::class_<Tensor>>(m.attr("Tensor"));
-  cls.def("__dlpack__", &to_dlpack, py::kw_only(), py::arg("stream") = py::none(), py::arg("max_version") = py::none(),
-          py::arg("dl_device") = py::none(), py::arg("copy") = py::none());
+  cls.def("__dlpack__", &to_dlpack, py::kw_only(), py::arg("stream") = py::none(),
+          py::arg("max_version") = py::none(), py::arg("dl_device") = py::none(),
+          py::arg("copy") = py::none());
   cls.def("__dlpack_device__", [](const Tensor&) { return py::make_tuple(kCpu, 0); });
-  m.def("from_dlpack", &from_dlpack, py::arg("x"), "A Tensor over the memory of any object that speaks DLPack.");
+  m.def("from_dlpack", &from_dlpack, py::arg("x"),
+        "A Tensor over the memory of any object that speaks DLPack.");
 }
 
 }  // namespace pl

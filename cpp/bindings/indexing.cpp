@@ -8,7 +8,9 @@
 namespace pl {
 namespace {
 
-bool is_plain_int(py::handle h) { return PyIndex_Check(h.ptr()) && !PyBool_Check(h.ptr()) && !is_tensor(h) && !py::isinstance<py::array>(h); }
+bool is_plain_int(py::handle h) {
+  return PyIndex_Check(h.ptr()) && !PyBool_Check(h.ptr()) && !is_tensor(h) && !py::isinstance<py::array>(h);
+}
 
 bool is_basic(py::handle h) {
   return PySlice_Check(h.ptr()) || h.is_none() || h.ptr() == Py_Ellipsis || is_plain_int(h);
@@ -23,7 +25,8 @@ struct Key {
 Key parse(const Tensor& x, py::handle key) {
   std::vector<py::object> given;
   if (PyTuple_Check(key.ptr()))
-    for (py::handle h : py::reinterpret_borrow<py::tuple>(key)) given.push_back(py::reinterpret_borrow<py::object>(h));
+    for (py::handle h : py::reinterpret_borrow<py::tuple>(key))
+      given.push_back(py::reinterpret_borrow<py::object>(h));
   else
     given.push_back(py::reinterpret_borrow<py::object>(key));
   Key k;
@@ -41,8 +44,9 @@ Key parse(const Tensor& x, py::handle key) {
       continue;
     }
     if (PyUnicode_Check(item.ptr()) || PyFloat_Check(item.ptr()))
-      raise<IndexError>("[getitem] indices must be integers, slices, None, ... or integer or boolean arrays, not ",
-                        Py_TYPE(item.ptr())->tp_name);
+      raise<IndexError>(
+          "[getitem] indices must be integers, slices, None, ... or integer or boolean arrays, not ",
+          Py_TYPE(item.ptr())->tp_name);
     k.advanced = true;
     if (is_tensor(item)) {
       const Tensor& t = item.cast<Tensor&>();
@@ -60,7 +64,8 @@ Key parse(const Tensor& x, py::handle key) {
         if (used + d >= x.ndim() || a.shape(d) != x.shape()[used + static_cast<int>(d)])
           raise<IndexError>("[getitem] the boolean index does not match the shape ", x.shape());
       if (a.ndim() == 0) raise<IndexError>("[getitem] a single True or False is not an index");
-      for (py::handle axis : py::tuple(a.attr("nonzero")())) k.items.push_back(py::reinterpret_borrow<py::object>(axis));
+      for (py::handle axis : py::tuple(a.attr("nonzero")()))
+        k.items.push_back(py::reinterpret_borrow<py::object>(axis));
       used += static_cast<int>(a.ndim());
     } else {
       if (a.size() == 0 && a.dtype().kind() == 'f') a = py::array(a.attr("astype")("int64"));
@@ -138,7 +143,8 @@ Tensor gather(Tensor y, const Key& k, const std::vector<int>& axes) {
   Call c("getitem");
   std::vector<Tensor> ids;
   for (const py::object& item : k.items)
-    if (!item.is_none() && !PySlice_Check(item.ptr()) && !is_plain_int(item)) ids.push_back(c.tensor("index", item));
+    if (!item.is_none() && !PySlice_Check(item.ptr()) && !is_plain_int(item))
+      ids.push_back(c.tensor("index", item));
   if (ids.size() == 1) return ops::take(y, ids[0], axes[0]);
   bool neighbours = axes.back() - axes[0] == static_cast<int>(axes.size()) - 1;
   int first = axes[0];
@@ -154,8 +160,10 @@ Tensor gather(Tensor y, const Key& k, const std::vector<int>& axes) {
   int64_t merged = 1;
   for (int i = 0; i < y.ndim(); ++i) {
     bool inside = i >= first && i < first + static_cast<int>(ids.size());
-    if (!inside) shape.push_back(y.shape()[i]);
-    else if ((merged *= y.shape()[i], i == first)) shape.push_back(0);
+    if (!inside)
+      shape.push_back(y.shape()[i]);
+    else if ((merged *= y.shape()[i], i == first))
+      shape.push_back(0);
   }
   shape[first] = merged;
   Tensor flat;
@@ -223,7 +231,8 @@ void set_item(const Tensor& x, py::handle key, py::handle value) {
   py::tuple items(k.items.size());
   for (size_t i = 0; i < k.items.size(); ++i)
     items[i] = is_tensor(k.items[i]) ? py::object(to_numpy(k.items[i].cast<Tensor&>())) : k.items[i];
-  py::object v = is_tensor(value) ? py::object(to_numpy(value.cast<Tensor&>())) : py::reinterpret_borrow<py::object>(value);
+  py::object v = is_tensor(value) ? py::object(to_numpy(value.cast<Tensor&>()))
+                                  : py::reinterpret_borrow<py::object>(value);
   x.write();
   to_numpy(x)[items] = v;
 }

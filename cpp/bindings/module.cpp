@@ -89,24 +89,33 @@ PYBIND11_MODULE(_core, m) {
   bind_update(m);
   bind_ceiling(m);
 
-  m.def("op_names", [] {
-    py::list names;
-    for (const char* name : kOps) names.append(name);
-    return names;
-  }, "The names in ops.def.");
+  m.def(
+      "op_names",
+      [] {
+        py::list names;
+        for (const char* name : kOps) names.append(name);
+        return names;
+      },
+      "The names in ops.def.");
   m.def("info", &info, "Version, ISA in use, ISAs usable here, threads, and why there is no CUDA.");
   m.def("num_threads", &num_threads, "Threads that kernels may use.");
-  m.def("set_num_threads", [](py::handle n) {
-    int64_t v = Call("set_num_threads").integer("n", n);
-    if (v < 1 || v > kMaxThreads)
-      raise<ValueError>("[set_num_threads] argument 'n' must be 1 to ", kMaxThreads, ", not ", v);
-    set_num_threads(static_cast<int>(v));
-  }, py::arg("n"), "Use n threads from now on; results do not depend on it.");
-  m.def("memory", [] {
-    py::dict d;
-    d["held"] = Pool::global().held_bytes();
-    d["used"] = Pool::global().used_bytes();
-    return d;
-  }, "Bytes that the allocator holds from the system, and uses.");
+  m.def(
+      "set_num_threads",
+      [](py::handle n) {
+        int64_t v = Call("set_num_threads").integer("n", n);
+        if (v < 1 || v > kMaxThreads)
+          raise<ValueError>("[set_num_threads] argument 'n' must be 1 to ", kMaxThreads, ", not ", v);
+        set_num_threads(static_cast<int>(v));
+      },
+      py::arg("n"), "Use n threads from now on; results do not depend on it.");
+  m.def(
+      "memory",
+      [] {
+        py::dict d;
+        d["held"] = Pool::global().held_bytes();
+        d["used"] = Pool::global().used_bytes();
+        return d;
+      },
+      "Bytes that the allocator holds from the system, and uses.");
   m.def("trim_memory", [] { Pool::global().trim(); }, "Give unused memory back to the system.");
 }

@@ -39,7 +39,8 @@ PyObject* call_op(PyObject* self, PyObject* const* args, Py_ssize_t n_args, PyOb
   }
   for (size_t i = 0; i < n; ++i) {
     if (values[i]) continue;
-    if (!e->params[i].optional) return fail("[" + e->name + "] argument '" + e->params[i].name + "' is missing");
+    if (!e->params[i].optional)
+      return fail("[" + e->name + "] argument '" + e->params[i].name + "' is missing");
     values[i] = e->params[i].fallback.ptr();
   }
   try {

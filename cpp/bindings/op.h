@@ -82,12 +82,17 @@ PyObject* invoke(const OpEntry& e, PyObject* const* v, PyObject* out, std::index
 template <class R, class... A>
 void def_op(py::module_& m, const char* name, R (*fn)(A...), std::vector<Param> params, const char* doc,
             Out out = std::is_same_v<R, Tensor> ? Out::yes : Out::none) {
-  auto* e = new OpEntry{name, doc, std::move(params), out == Out::yes,
+  auto* e = new OpEntry{name,
+                        doc,
+                        std::move(params),
+                        out == Out::yes,
                         [](const OpEntry& entry, PyObject* const* v, PyObject* o) {
                           return detail::invoke<R, A...>(entry, v, o, std::index_sequence_for<A...>{});
                         },
-                        reinterpret_cast<void (*)()>(fn), {}};
-  if (e->params.size() != sizeof...(A)) throw std::logic_error(std::string(name) + ": wrong number of parameters");
+                        reinterpret_cast<void (*)()>(fn),
+                        {}};
+  if (e->params.size() != sizeof...(A))
+    throw std::logic_error(std::string(name) + ": wrong number of parameters");
   add_op(m, e);
 }
 

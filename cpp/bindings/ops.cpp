@@ -11,7 +11,8 @@ template <>
 struct From<Pair> {
   static Pair get(Call& c, const char* what, py::handle h) {
     Shape s = c.shape(what, h);
-    if (s.ndim() == 0 || s.ndim() > 2) raise<ValueError>("[", c.op, "] argument '", what, "' must be one or two integers");
+    if (s.ndim() == 0 || s.ndim() > 2)
+      raise<ValueError>("[", c.op, "] argument '", what, "' must be one or two integers");
     return {s[0], s[s.ndim() - 1]};
   }
 };
@@ -37,19 +38,21 @@ struct From<Padding> {
     if (PyUnicode_Check(h.ptr())) {
       std::string s = c.text(what, h);
       if (s != "same" && s != "valid")
-        raise<ValueError>("[", c.op, "] argument '", what, "' must be 'valid', 'same', an integer or two pairs, not '",
-                          s, "'");
+        raise<ValueError>("[", c.op, "] argument '", what,
+                          "' must be 'valid', 'same', an integer or two pairs, not '", s, "'");
       p.same = s == "same";
       return p;
     }
-    if (!PySequence_Check(h.ptr()) || PySequence_Size(h.ptr()) < 0) {  // a number, also as an array without dimensions
+    if (!PySequence_Check(h.ptr()) ||
+        PySequence_Size(h.ptr()) < 0) {  // a number, also as an array without dimensions
       PyErr_Clear();
       int64_t v = c.integer(what, h);
       p.h = p.w = {v, v};
       return p;
     }
     py::sequence s = py::reinterpret_borrow<py::sequence>(h);
-    if (s.size() != 2) raise<ValueError>("[", c.op, "] argument '", what, "' must be two pairs, not ", s.size());
+    if (s.size() != 2)
+      raise<ValueError>("[", c.op, "] argument '", what, "' must be two pairs, not ", s.size());
     p.h = From<Pair>::get(c, what, py::object(s[0]));
     p.w = From<Pair>::get(c, what, py::object(s[1]));
     return p;
@@ -97,7 +100,8 @@ Tensor pad(const Tensor& x, const PadWidth& width, double value) {
     nested = first && PySequence_Check(first.ptr());
   }
   if (nested) {
-    for (py::object item : py::reinterpret_borrow<py::sequence>(h)) pairs.push_back(From<Pair>::get(c, "pad_width", item));
+    for (py::object item : py::reinterpret_borrow<py::sequence>(h))
+      pairs.push_back(From<Pair>::get(c, "pad_width", item));
   } else {
     pairs.assign(static_cast<size_t>(x.ndim()), From<Pair>::get(c, "pad_width", h));
   }
@@ -108,24 +112,32 @@ std::vector<Tensor> split(const Tensor& x, const Cuts& cuts, int64_t axis) {
   return ops::split(x, cuts.values, cuts.sections, axis);
 }
 
-Tensor dropout(const Tensor& x, double rate, const GeneratorState& g) { return ops::dropout(x, rate, g.state); }
+Tensor dropout(const Tensor& x, double rate, const GeneratorState& g) {
+  return ops::dropout(x, rate, g.state);
+}
 
 ops::Conv2dOptions options(Pair strides, const Padding& padding, Pair dilation, int64_t groups) {
-  return {.strides = strides, .dilation = dilation, .same = padding.same, .pad_h = padding.h, .pad_w = padding.w,
+  return {.strides = strides,
+          .dilation = dilation,
+          .same = padding.same,
+          .pad_h = padding.h,
+          .pad_w = padding.w,
           .groups = groups};
 }
 Tensor conv2d(const Tensor& x, const Tensor& w, const ops::OptTensor& b, Pair strides, const Padding& padding,
               Pair dilation, int64_t groups) {
   return ops::conv2d(x, w, b, options(strides, padding, dilation, groups));
 }
-std::tuple<Tensor, Tensor, Tensor> conv2d_backward(const Tensor& dy, const Tensor& x, const Tensor& w, Pair strides,
-                                                   const Padding& padding, Pair dilation, int64_t groups) {
+std::tuple<Tensor, Tensor, Tensor> conv2d_backward(const Tensor& dy, const Tensor& x, const Tensor& w,
+                                                   Pair strides, const Padding& padding, Pair dilation,
+                                                   int64_t groups) {
   return ops::conv2d_backward(dy, x, w, options(strides, padding, dilation, groups));
 }
 
 Tensor cumsum(const Tensor& x, std::optional<int64_t> axis) { return ops::cumsum(x, axis); }
 
-Tensor random_draw(const Shape& shape, int64_t kind, double low, double high, DType dtype, const GeneratorState& g) {
+Tensor random_draw(const Shape& shape, int64_t kind, double low, double high, DType dtype,
+                   const GeneratorState& g) {
   return ops::random_fill(shape, static_cast<Distribution>(kind), low, high, 0, 0, dtype, g.state);
 }
 Tensor random_integers(const Shape& shape, int64_t low, int64_t high, const GeneratorState& g) {
@@ -148,30 +160,37 @@ void bind_ops(py::module_& m) {
   const std::vector<Param> spread{"x", {"axis", None}, {"ddof", 0.0}, {"keepdims", false}};
   def_op(m, "var", var, spread, "Mean squared distance from the mean, over n - ddof.");
   def_op(m, "std", ops::std, spread, "Square root of var.");
-  def_op(m, "argmax", argmax, over, "Position of the first largest along the axis; over the flat array by default.");
-  def_op(m, "argmin", argmin, over, "Position of the first smallest along the axis; over the flat array by default.");
-  def_op(m, "cumsum", pl::cumsum, {"x", {"axis", None}}, "Running sum along the axis; of the flat array by default.");
+  def_op(m, "argmax", argmax, over,
+         "Position of the first largest along the axis; over the flat array by default.");
+  def_op(m, "argmin", argmin, over,
+         "Position of the first smallest along the axis; over the flat array by default.");
+  def_op(m, "cumsum", pl::cumsum, {"x", {"axis", None}},
+         "Running sum along the axis; of the flat array by default.");
 
   def_op(m, "matmul", matmul, {"x1", "x2"}, "Matrix product, as NumPy's matmul: (..., M, K) @ (..., K, N).");
   def_op(m, "matmul_backward", matmul_backward, {"dy", "x1", "x2"}, "Gradients (dx1, dx2) of matmul.");
   def_op(m, "linear", linear, {"x", "w", {"b", None}, {"activation", None}},
-         "activation(x @ w + b): x (..., in), w (in, out), b (out); activation None, 'relu', 'sigmoid' or 'tanh'.");
+         "activation(x @ w + b): x (..., in), w (in, out), b (out); activation None, 'relu', 'sigmoid' or "
+         "'tanh'.");
   def_op(m, "csr_matmul", csr_matmul,
          {"indptr", "indices", "values", "rows", "cols", "x", {"transpose", false}},
          "Sparse times dense. The index arrays must have been checked: use pylearn.CSR.");
 
   def_op(m, "reshape", reshape, {"x", "shape"}, "The same elements under another shape; one size may be -1.");
-  def_op(m, "transpose", transpose, {"x", {"axes", None}}, "Axes in another order, reversed by default; a view.");
+  def_op(m, "transpose", transpose, {"x", {"axes", None}},
+         "Axes in another order, reversed by default; a view.");
   def_op(m, "expand_dims", expand_dims, {"x", "axis"}, "A new axis of size 1.");
   def_op(m, "squeeze", squeeze, {"x", {"axis", None}}, "Without axes of size 1.");
   def_op(m, "broadcast_to", broadcast_to, {"x", "shape"}, "x repeated to a shape; a view.");
   def_op(m, "concatenate", concatenate, {"xs", {"axis", 0}}, "Joined along an axis.");
   def_op(m, "stack", stack, {"xs", {"axis", 0}}, "Joined along a new axis.");
-  def_op(m, "split", pl::split, {"x", "indices_or_sections", {"axis", 0}}, "Views of equal parts, or cut at positions.");
+  def_op(m, "split", pl::split, {"x", "indices_or_sections", {"axis", 0}},
+         "Views of equal parts, or cut at positions.");
   def_op(m, "pad", pl::pad, {"x", "pad_width", {"value", 0.0}},
          "A border of a constant: an int, (before, after), or a pair for each dimension.");
   def_op(m, "slice", ops::slice, {"x", "start", "stop", "step"},
-         "A view: one start, stop and step for each dimension, clamped to it; with a negative step, stop -1 is before "
+         "A view: one start, stop and step for each dimension, clamped to it; with a negative step, stop -1 "
+         "is before "
          "the first element.");
   def_op(m, "flip", flip, {"x", {"axis", None}}, "Order reversed along the axes; a view.");
   def_op(m, "take", take, {"x", "indices", {"axis", None}},
@@ -180,12 +199,14 @@ void bind_ops(py::module_& m) {
          "Rows with a 1 at the id; ids out of range give zeros.");
 
   def_op(m, "softmax", softmax, {"x", {"axis", -1}}, "exp(x) / sum(exp(x)) along the axis.");
-  def_op(m, "softmax_backward", softmax_backward, {"dy", "y", {"axis", -1}}, "Gradient of softmax from its output y.");
+  def_op(m, "softmax_backward", softmax_backward, {"dy", "y", {"axis", -1}},
+         "Gradient of softmax from its output y.");
   def_op(m, "log_softmax", log_softmax, {"x", {"axis", -1}}, "log of softmax, without overflow.");
   def_op(m, "log_softmax_backward", log_softmax_backward, {"dy", "y", {"axis", -1}},
          "Gradient of log_softmax from its output y.");
   def_op(m, "softmax_cross_entropy", softmax_cross_entropy, {"logits", "labels"},
-         "-sum(labels * log_softmax(logits)) for each row; labels are integer ids (...,) or rows (..., classes).");
+         "-sum(labels * log_softmax(logits)) for each row; labels are integer ids (...,) or rows (..., "
+         "classes).");
   def_op(m, "softmax_cross_entropy_backward", softmax_cross_entropy_backward, {"dy", "logits", "labels"},
          "Gradient with respect to logits; dy has one number a row.");
   def_op(m, "binary_cross_entropy", binary_cross_entropy, {"logits", "targets"},
@@ -209,27 +230,46 @@ void bind_ops(py::module_& m) {
          {"dh", "dc", "x", "h", "c", "w", "u", {"b", None}, {"activation", "tanh"}},
          "Gradients [dx, dh, dc, dw, du(, db)] of lstm_cell.");
   def_op(m, "sgd_update", sgd_update,
-         {Written{"p"}, "g", {"lr", 0.01}, {"momentum", 0.0}, {Written{"velocity"}, None}, {"nesterov", false}, {"weight_decay", 0.0}},
+         {Written{"p"},
+          "g",
+          {"lr", 0.01},
+          {"momentum", 0.0},
+          {Written{"velocity"}, None},
+          {"nesterov", false},
+          {"weight_decay", 0.0}},
          "One SGD step on p in place (and on velocity).");
   def_op(m, "adam_update", adam_update,
-         {Written{"p"}, "g", Written{"m"}, Written{"v"}, "step", {"lr", 0.001}, {"beta_1", 0.9}, {"beta_2", 0.999}, {"epsilon", 1e-7},
-          {"weight_decay", 0.0}, {"decoupled", false}},
+         {Written{"p"},
+          "g",
+          Written{"m"},
+          Written{"v"},
+          "step",
+          {"lr", 0.001},
+          {"beta_1", 0.9},
+          {"beta_2", 0.999},
+          {"epsilon", 1e-7},
+          {"weight_decay", 0.0},
+          {"decoupled", false}},
          "One Adam step (Kingma & Ba 2014) on p, m and v in place; step counts from 1.");
 
   def_op(m, "random_draw", random_draw, {"shape", "kind", "low", "high", "dtype", {"generator", None}},
          "Kind 0 uniform, 1 normal, 2 truncated normal; see pylearn.random.");
   def_op(m, "random_integers", random_integers, {"shape", "low", "high", {"generator", None}},
          "Integers in [low, high); see pylearn.random.");
-  m.def("make_generator", [](py::handle seed) {
-    return ops::make_generator(Call("Generator").integer("seed", seed));
-  }, py::arg("seed"));
+  m.def(
+      "make_generator",
+      [](py::handle seed) { return ops::make_generator(Call("Generator").integer("seed", seed)); },
+      py::arg("seed"));
   m.def("default_generator", &ops::default_generator, "The state that dropout and initializers draw from.");
-  m.def("random_seed", [](py::handle seed) {
-    Tensor g = ops::default_generator();
-    auto* words = static_cast<int64_t*>(g.write());
-    words[0] = Call("seed").integer("seed", seed);
-    words[1] = 0;
-  }, py::arg("seed"), "Restart the default generator.");
+  m.def(
+      "random_seed",
+      [](py::handle seed) {
+        Tensor g = ops::default_generator();
+        auto* words = static_cast<int64_t*>(g.write());
+        words[0] = Call("seed").integer("seed", seed);
+        words[1] = 0;
+      },
+      py::arg("seed"), "Restart the default generator.");
 }
 
 }  // namespace pl

@@ -6,7 +6,9 @@ namespace pl {
 
 void bind_elementwise(py::module_& m) {
   using namespace ops;
-  auto one = [&m](const char* name, Tensor (*fn)(const Tensor&), const char* doc) { def_op(m, name, fn, {"x"}, doc); };
+  auto one = [&m](const char* name, Tensor (*fn)(const Tensor&), const char* doc) {
+    def_op(m, name, fn, {"x"}, doc);
+  };
   auto two = [&m](const char* name, Tensor (*fn)(const Tensor&, const Tensor&), const char* doc) {
     def_op(m, name, fn, {"x1", "x2"}, doc);
   };
@@ -79,12 +81,14 @@ void bind_elementwise(py::module_& m) {
   two("logical_or", logical_or, "Either not 0.");
   two("logical_xor", logical_xor, "Exactly one not 0.");
   def_op(m, "where", where, {"condition", "x1", "x2"}, "x1 where condition (bool) is true, else x2.");
-  def_op(m, "clip", clip, {"x", {"min", None}, {"max", None}}, "min(max(x, min), max); give one bound or both.");
+  def_op(m, "clip", clip, {"x", {"min", None}, {"max", None}},
+         "min(max(x, min), max); give one bound or both.");
   def_op(m, "cast", cast, {"x", "dtype"}, "x as another type; float to integer truncates and saturates.");
   def_op(m, "copy", copy, {"x"}, "x in new, contiguous memory.");
-  def_op(m, "assign", assign, {Written{"dst"}, "value"}, "Write value, broadcast, into dst in place; returns dst.", Out::none);
-  def_op(m, "assign_add", assign_add, {Written{"dst"}, "value"}, "Add value, broadcast, to dst in place; returns dst.",
-         Out::none);
+  def_op(m, "assign", assign, {Written{"dst"}, "value"},
+         "Write value, broadcast, into dst in place; returns dst.", Out::none);
+  def_op(m, "assign_add", assign_add, {Written{"dst"}, "value"},
+         "Add value, broadcast, to dst in place; returns dst.", Out::none);
   def_op(m, "stop_gradient", stop_gradient, {"x"}, "x, through which no gradient flows.", Out::none);
 }
 

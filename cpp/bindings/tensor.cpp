@@ -40,7 +40,8 @@ auto reading(const char* what, F f) {
 py::object item(const Tensor& t) {
   note_read("item()");
   if (t.size() != 1)
-    raise<ValueError>("[item] the Tensor has ", t.size(), " elements (shape ", t.shape(), "); item() needs exactly one");
+    raise<ValueError>("[item] the Tensor has ", t.size(), " elements (shape ", t.shape(),
+                      "); item() needs exactly one");
   return to_numpy(t).attr("item")();
 }
 
@@ -48,7 +49,8 @@ std::string represent(const Tensor& t) {
   note_read("repr()");
   py::object options = py::module_::import("numpy").attr("array2string");
   std::string values = options(to_numpy(t), py::arg("separator") = ", ", py::arg("prefix") = "Tensor(",
-                               py::arg("threshold") = 200).cast<std::string>();
+                               py::arg("threshold") = 200)
+                           .cast<std::string>();
   std::ostringstream out;
   out << "Tensor(" << values << ", shape=" << t.shape() << ", dtype=" << dtype_name(t.dtype());
   if (!t.impl()->name.empty()) out << ", name='" << t.impl()->name << "'";
@@ -81,36 +83,47 @@ void def_operator(Class& cls, const char* name, const char* reflected = nullptr)
 
 // x.sum(axis=None, keepdims=False); `out` and `dtype` are what np.sum(x) passes along.
 py::object no_extras(const char* op, py::handle dtype, py::handle out) {
-  if (!dtype.is_none() || !out.is_none()) raise<TypeError>("[", op, "] arguments 'dtype' and 'out' are for NumPy arrays only");
+  if (!dtype.is_none() || !out.is_none())
+    raise<TypeError>("[", op, "] arguments 'dtype' and 'out' are for NumPy arrays only");
   return py::none();
 }
 using Reduction = Tensor (*)(const Tensor&, const ops::OptAxes&, bool);
 template <Reduction fn, class Class>
 void def_reduction(Class& cls, const char* name) {
-  cls.def(name, [name](const Tensor& x, py::handle axis, py::handle dtype, py::handle out, bool keepdims) {
-    no_extras(name, dtype, out);
-    Call c(name);
-    return fn(x, From<ops::OptAxes>::get(c, "axis", axis), keepdims);
-  }, py::arg("axis") = py::none(), py::arg("dtype") = py::none(), py::arg("out") = py::none(), py::arg("keepdims") = false);
+  cls.def(
+      name,
+      [name](const Tensor& x, py::handle axis, py::handle dtype, py::handle out, bool keepdims) {
+        no_extras(name, dtype, out);
+        Call c(name);
+        return fn(x, From<ops::OptAxes>::get(c, "axis", axis), keepdims);
+      },
+      py::arg("axis") = py::none(), py::arg("dtype") = py::none(), py::arg("out") = py::none(),
+      py::arg("keepdims") = false);
 }
 using Spread = Tensor (*)(const Tensor&, const ops::OptAxes&, double, bool);
 template <Spread fn, class Class>
 void def_spread(Class& cls, const char* name) {
-  cls.def(name, [name](const Tensor& x, py::handle axis, py::handle dtype, py::handle out, double ddof, bool keepdims) {
-    no_extras(name, dtype, out);
-    Call c(name);
-    return fn(x, From<ops::OptAxes>::get(c, "axis", axis), ddof, keepdims);
-  }, py::arg("axis") = py::none(), py::arg("dtype") = py::none(), py::arg("out") = py::none(), py::arg("ddof") = 0.0,
-     py::arg("keepdims") = false);
+  cls.def(
+      name,
+      [name](const Tensor& x, py::handle axis, py::handle dtype, py::handle out, double ddof, bool keepdims) {
+        no_extras(name, dtype, out);
+        Call c(name);
+        return fn(x, From<ops::OptAxes>::get(c, "axis", axis), ddof, keepdims);
+      },
+      py::arg("axis") = py::none(), py::arg("dtype") = py::none(), py::arg("out") = py::none(),
+      py::arg("ddof") = 0.0, py::arg("keepdims") = false);
 }
 using ArgReduction = Tensor (*)(const Tensor&, std::optional<int64_t>, bool);
 template <ArgReduction fn, class Class>
 void def_arg_reduction(Class& cls, const char* name) {
-  cls.def(name, [name](const Tensor& x, py::handle axis, py::handle out, bool keepdims) {
-    no_extras(name, py::none(), out);
-    Call c(name);
-    return fn(x, From<std::optional<int64_t>>::get(c, "axis", axis), keepdims);
-  }, py::arg("axis") = py::none(), py::arg("out") = py::none(), py::arg("keepdims") = false);
+  cls.def(
+      name,
+      [name](const Tensor& x, py::handle axis, py::handle out, bool keepdims) {
+        no_extras(name, py::none(), out);
+        Call c(name);
+        return fn(x, From<std::optional<int64_t>>::get(c, "axis", axis), keepdims);
+      },
+      py::arg("axis") = py::none(), py::arg("out") = py::none(), py::arg("keepdims") = false);
 }
 
 // x.reshape(2, 3) or x.reshape((2, 3))
@@ -123,21 +136,25 @@ Shape shape_args(const char* op, const py::args& args) {
 }  // namespace
 
 void bind_tensor(py::module_& m) {
-  py::class_<Tensor> cls(m, "Tensor",
-                         "An array that ops can be recorded on.\n\n"
-                         "Made with pylearn.asarray from NumPy arrays (sharing their memory), lists and numbers. Ops follow "
-                         "NumPy's broadcasting and type promotion; Python numbers take the type of the array beside them.");
+  py::class_<Tensor> cls(
+      m, "Tensor",
+      "An array that ops can be recorded on.\n\n"
+      "Made with pylearn.asarray from NumPy arrays (sharing their memory), lists and numbers. Ops follow "
+      "NumPy's broadcasting and type promotion; Python numbers take the type of the array beside them.");
   cls.def(py::init([](py::handle x, py::handle dtype) { return as_tensor(x, dtype, false); }), py::arg("x"),
           py::arg("dtype") = py::none());
   m.def("asarray", &as_tensor, py::arg("x"), py::arg("dtype") = py::none(), py::arg("copy") = false,
         "A Tensor over x's memory where that is possible, else over a copy.");
 
   cls.def_property_readonly("shape", [](const Tensor& t) { return shape_tuple(t.shape()); });
-  cls.def_property_readonly("strides", [](const Tensor& t) {
-    py::list out;
-    for (int64_t s : t.strides()) out.append(s * static_cast<int64_t>(itemsize(t.dtype())));
-    return py::tuple(out);
-  }, "Bytes from one element to the next along each axis.");
+  cls.def_property_readonly(
+      "strides",
+      [](const Tensor& t) {
+        py::list out;
+        for (int64_t s : t.strides()) out.append(s * static_cast<int64_t>(itemsize(t.dtype())));
+        return py::tuple(out);
+      },
+      "Bytes from one element to the next along each axis.");
   cls.def_property_readonly("dtype", [](const Tensor& t) { return numpy_dtype(t.dtype()); });
   cls.def_property_readonly("ndim", [](const Tensor& t) { return t.ndim(); });
   cls.def_property_readonly("size", [](const Tensor& t) { return t.size(); });
@@ -149,30 +166,43 @@ void bind_tensor(py::module_& m) {
     if (t.ndim() < 2) raise<ValueError>("[mT] needs at least two dimensions, not ", t.shape());
     return ops::swap_last(t);
   });
-  cls.def_property("name", [](const Tensor& t) { return t.impl()->name; },
-                   [](const Tensor& t, std::string name) { t.impl()->name = std::move(name); });
+  cls.def_property(
+      "name", [](const Tensor& t) { return t.impl()->name; },
+      [](const Tensor& t, std::string name) { t.impl()->name = std::move(name); });
 
-  cls.def("numpy", reading("numpy()", [](const Tensor& t) { return to_numpy(t); }), "A NumPy view of the same memory.");
+  cls.def("numpy", reading("numpy()", [](const Tensor& t) { return to_numpy(t); }),
+          "A NumPy view of the same memory.");
   cls.def("item", &item, "The one element as a Python number.");
-  cls.def("tolist", reading("tolist()", [](const Tensor& t) -> py::object { return to_numpy(t).attr("tolist")(); }));
-  cls.def("__array__", [](const Tensor& t, py::handle dtype, py::handle copy) -> py::object {
-    note_read("__array__()");
-    py::object a = to_numpy(t);
-    bool must_copy = copy.ptr() == Py_True, must_not = copy.ptr() == Py_False;
-    if (!dtype.is_none() && !py::object(a.attr("dtype")).equal(py::module_::import("numpy").attr("dtype")(dtype))) {
-      if (must_not) raise<ValueError>("[__array__] argument 'copy' is False, but another dtype needs a copy");
-      return a.attr("astype")(dtype);
-    }
-    return must_copy ? a.attr("copy")() : a;
-  }, py::arg("dtype") = py::none(), py::arg("copy") = py::none());
-  cls.def("to", [](const Tensor& t, py::handle device) {
-    Call c("to");
-    std::string d = c.text("device", device);
-    if (d != "cpu") raise<ValueError>("[to] argument 'device' is '", d, "': this build has only 'cpu'");
-    return t;
-  }, py::arg("device"));
-  cls.def("astype", [](const Tensor& t, py::handle dtype) { return ops::cast(t, Call("astype").dtype("dtype", dtype)); },
-          py::arg("dtype"));
+  cls.def("tolist",
+          reading("tolist()", [](const Tensor& t) -> py::object { return to_numpy(t).attr("tolist")(); }));
+  cls.def(
+      "__array__",
+      [](const Tensor& t, py::handle dtype, py::handle copy) -> py::object {
+        note_read("__array__()");
+        py::object a = to_numpy(t);
+        bool must_copy = copy.ptr() == Py_True, must_not = copy.ptr() == Py_False;
+        if (!dtype.is_none() &&
+            !py::object(a.attr("dtype")).equal(py::module_::import("numpy").attr("dtype")(dtype))) {
+          if (must_not)
+            raise<ValueError>("[__array__] argument 'copy' is False, but another dtype needs a copy");
+          return a.attr("astype")(dtype);
+        }
+        return must_copy ? a.attr("copy")() : a;
+      },
+      py::arg("dtype") = py::none(), py::arg("copy") = py::none());
+  cls.def(
+      "to",
+      [](const Tensor& t, py::handle device) {
+        Call c("to");
+        std::string d = c.text("device", device);
+        if (d != "cpu") raise<ValueError>("[to] argument 'device' is '", d, "': this build has only 'cpu'");
+        return t;
+      },
+      py::arg("device"));
+  cls.def(
+      "astype",
+      [](const Tensor& t, py::handle dtype) { return ops::cast(t, Call("astype").dtype("dtype", dtype)); },
+      py::arg("dtype"));
   cls.def("copy", [](const Tensor& t) { return ops::copy(t); });
   cls.def("__copy__", [](const Tensor& t) { return ops::copy(t); });
   cls.def("__deepcopy__", [](const Tensor& t, py::handle) {
@@ -187,21 +217,26 @@ void bind_tensor(py::module_& m) {
                        return t;
                      }));
   cls.def("backward", [](const Tensor&) {
-    raise<RuntimeError>("Tensors keep no gradients: write the loss as a function and call "
-                        "pylearn.value_and_grad(fn)(...), which returns the loss and its gradients");
+    raise<RuntimeError>(
+        "Tensors keep no gradients: write the loss as a function and call "
+        "pylearn.value_and_grad(fn)(...), which returns the loss and its gradients");
   });
 
-  cls.def("reshape", [](const Tensor& t, const py::args& a) { return ops::reshape(t, shape_args("reshape", a)); });
+  cls.def("reshape",
+          [](const Tensor& t, const py::args& a) { return ops::reshape(t, shape_args("reshape", a)); });
   cls.def("ravel", [](const Tensor& t) { return ops::reshape(t, {t.size()}); });
   cls.def("flatten", [](const Tensor& t) { return ops::copy(ops::reshape(t, {t.size()})); });
   cls.def("transpose", [](const Tensor& t, const py::args& a) {
     if (a.empty() || (a.size() == 1 && a[0].is_none())) return ops::transpose(t);
     return ops::transpose(t, shape_args("transpose", a));
   });
-  cls.def("squeeze", [](const Tensor& t, py::handle axis) {
-    Call c("squeeze");
-    return ops::squeeze(t, From<ops::OptAxes>::get(c, "axis", axis));
-  }, py::arg("axis") = py::none());
+  cls.def(
+      "squeeze",
+      [](const Tensor& t, py::handle axis) {
+        Call c("squeeze");
+        return ops::squeeze(t, From<ops::OptAxes>::get(c, "axis", axis));
+      },
+      py::arg("axis") = py::none());
   def_reduction<ops::sum>(cls, "sum");
   def_reduction<ops::mean>(cls, "mean");
   def_reduction<ops::prod>(cls, "prod");
@@ -235,7 +270,8 @@ void bind_tensor(py::module_& m) {
   cls.def("__pos__", [](const Tensor& t) { return t; });
   cls.def("__abs__", [](const Tensor& t) { return ops::abs(t); });
   cls.def("__invert__", [](const Tensor& t) {
-    if (t.dtype() != DType::boolean) raise<TypeError>("[invert] ~ needs a bool Tensor, not ", dtype_name(t.dtype()));
+    if (t.dtype() != DType::boolean)
+      raise<TypeError>("[invert] ~ needs a bool Tensor, not ", dtype_name(t.dtype()));
     return ops::logical_not(t);
   });
   cls.def("__hash__", [](const Tensor& t) { return reinterpret_cast<intptr_t>(t.impl()) >> 4; });
@@ -254,13 +290,15 @@ void bind_tensor(py::module_& m) {
   });
   cls.def("__bool__", [](const Tensor& t) {
     if (t.size() != 1)
-      raise<ValueError>("the truth of a Tensor with ", t.size(), " elements is ambiguous: use .any() or .all()");
+      raise<ValueError>("the truth of a Tensor with ", t.size(),
+                        " elements is ambiguous: use .any() or .all()");
     return py::bool_(item(t)).cast<bool>();
   });
   cls.def("__float__", [](const Tensor& t) { return py::float_(item(t)); });
   cls.def("__int__", [](const Tensor& t) { return py::int_(item(t)); });
   cls.def("__index__", [](const Tensor& t) {
-    if (!is_integer(t.dtype())) raise<TypeError>("only an integer Tensor can be an index, not ", dtype_name(t.dtype()));
+    if (!is_integer(t.dtype()))
+      raise<TypeError>("only an integer Tensor can be an index, not ", dtype_name(t.dtype()));
     return py::int_(item(t));
   });
   cls.def("__repr__", &represent);
@@ -270,10 +308,14 @@ void bind_tensor(py::module_& m) {
   });
   cls.attr("__array_priority__") = 1000;
 
-  m.def("logits_of", [](const Tensor& t) -> py::object {
-    if (t.impl()->head == TensorImpl::Head::none) return py::none();
-    return py::make_tuple(Tensor(t.impl()->logits), t.impl()->head == TensorImpl::Head::softmax ? "softmax" : "sigmoid");
-  }, py::arg("y"), "(logits, 'softmax' or 'sigmoid') when y is that function's own output, else None.");
+  m.def(
+      "logits_of",
+      [](const Tensor& t) -> py::object {
+        if (t.impl()->head == TensorImpl::Head::none) return py::none();
+        return py::make_tuple(Tensor(t.impl()->logits),
+                              t.impl()->head == TensorImpl::Head::softmax ? "softmax" : "sigmoid");
+      },
+      py::arg("y"), "(logits, 'softmax' or 'sigmoid') when y is that function's own output, else None.");
   m.def("same_memory", &same_memory, py::arg("a"), py::arg("b"));
 }
 

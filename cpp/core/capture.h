@@ -32,17 +32,17 @@ class Plan : public RefCounted {
 
   std::vector<Launch> launches;
   std::vector<std::byte> arguments;
-  double cost = 0;                            // of one run, see launch()
-  Ref<Pool> pool;                             // the step's private memory
-  std::vector<Ref<Storage>> external;         // everything else the launches touch, kept alive
-  std::vector<Ref<Storage>> written;          // of those, what is written: the step's state
+  double cost = 0;                     // of one run, see launch()
+  Ref<Pool> pool;                      // the step's private memory
+  std::vector<Ref<Storage>> external;  // everything else the launches touch, kept alive
+  std::vector<Ref<Storage>> written;   // of those, what is written: the step's state
   struct Check {
     std::unique_ptr<Status> status;
     const char* op;
     std::string argument;
   };
   std::vector<Check> checks;
-  std::vector<Tensor> inputs, outputs;        // fixed places, filled before and read after a run
+  std::vector<Tensor> inputs, outputs;  // fixed places, filled before and read after a run
 };
 
 class Recorder {
@@ -56,7 +56,9 @@ class Recorder {
   void add(Launch launch, const void* args, size_t size, double cost);
   Status* status(const char* op, const char* argument);
   // The recording cannot be used (a value was read, ...). The step itself goes on.
-  void abandon(std::string reason) { if (reason_.empty()) reason_ = std::move(reason); }
+  void abandon(std::string reason) {
+    if (reason_.empty()) reason_ = std::move(reason);
+  }
   const std::string& reason() const { return reason_; }
 
  private:
@@ -65,7 +67,7 @@ class Recorder {
   std::string reason_;
 };
 
-Recorder* recorder();               // of the calling thread, or null
+Recorder* recorder();                 // of the calling thread, or null
 Recorder* set_recorder(Recorder* r);  // returns the one before
 
 // Around kernels that take a while: lets other Python threads run. Installed by the bindings.

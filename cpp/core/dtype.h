@@ -33,8 +33,6 @@ constexpr const char* dtype_name(DType t) {
 }
 
 constexpr bool is_float(DType t) { return t == DType::float32 || t == DType::float64; }
-constexpr bool is_integer(DType t) {
-  return t == DType::uint8 || t == DType::int32 || t == DType::int64;
-}
+constexpr bool is_integer(DType t) { return t == DType::uint8 || t == DType::int32 || t == DType::int64; }
 
 }  // namespace pl

@@ -60,9 +60,18 @@ void Pool::trim() {
   }
 }
 
-size_t Pool::held_bytes() const { std::lock_guard lock(mutex_); return held_; }
-size_t Pool::used_bytes() const { std::lock_guard lock(mutex_); return used_; }
-size_t Pool::live_blocks() const { std::lock_guard lock(mutex_); return live_; }
+size_t Pool::held_bytes() const {
+  std::lock_guard lock(mutex_);
+  return held_;
+}
+size_t Pool::used_bytes() const {
+  std::lock_guard lock(mutex_);
+  return used_;
+}
+size_t Pool::live_blocks() const {
+  std::lock_guard lock(mutex_);
+  return live_;
+}
 
 Pool::~Pool() { trim(); }
 
@@ -87,11 +96,16 @@ Storage::Storage(Ref<Pool> pool, size_t bytes)
     : pool_(std::move(pool)), data_(pool_->allocate(bytes)), bytes_(bytes) {}
 
 Storage::Storage(void* data, size_t bytes, bool readonly, std::function<void()> release)
-    : data_(static_cast<std::byte*>(data)), bytes_(bytes), readonly_(readonly), release_(std::move(release)) {}
+    : data_(static_cast<std::byte*>(data)),
+      bytes_(bytes),
+      readonly_(readonly),
+      release_(std::move(release)) {}
 
 Storage::~Storage() {
-  if (pool_) pool_->free(data_, bytes_);
-  else if (release_) release_();
+  if (pool_)
+    pool_->free(data_, bytes_);
+  else if (release_)
+    release_();
 }
 
 }  // namespace pl

@@ -19,12 +19,12 @@ class Pool : public RefCounted {
   // 64-byte aligned, at least one byte; MemoryError when the system has no more. Not zeroed.
   std::byte* allocate(size_t bytes);
   void free(std::byte* p, size_t bytes);
-  void trim();                 // gives the kept blocks back to the system
-  size_t held_bytes() const;   // taken from the system and not given back
-  size_t used_bytes() const;   // of those, in use
+  void trim();                // gives the kept blocks back to the system
+  size_t held_bytes() const;  // taken from the system and not given back
+  size_t used_bytes() const;  // of those, in use
   size_t live_blocks() const;
 
-  static Pool& global();       // never destroyed
+  static Pool& global();  // never destroyed
 
  private:
   static size_t size_class(size_t bytes);

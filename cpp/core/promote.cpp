@@ -6,10 +6,10 @@ namespace {
 using enum DType;
 constexpr DType kTable[kDTypeCount][kDTypeCount] = {
     // bool     uint8    int32    int64    float32  float64
-    {boolean, uint8, int32, int64, float32, float64},      // bool
-    {uint8, uint8, int32, int64, float32, float64},        // uint8
-    {int32, int32, int32, int64, float64, float64},        // int32
-    {int64, int64, int64, int64, float64, float64},        // int64
+    {boolean, uint8, int32, int64, float32, float64},        // bool
+    {uint8, uint8, int32, int64, float32, float64},          // uint8
+    {int32, int32, int32, int64, float64, float64},          // int32
+    {int64, int64, int64, int64, float64, float64},          // int64
     {float32, float32, float64, float64, float32, float64},  // float32
     {float64, float64, float64, float64, float64, float64},  // float64
 };

@@ -88,13 +88,14 @@ void attach(Ref<Node> node, const char* op, const Tensor* inputs, size_t n_input
 }  // namespace detail
 
 template <class F>
-void record(const char* op, std::initializer_list<Tensor> inputs, std::initializer_list<Tensor> outputs, F&& vjp) {
+void record(const char* op, std::initializer_list<Tensor> inputs, std::initializer_list<Tensor> outputs,
+            F&& vjp) {
   if (!grad_enabled()) return;
   bool wanted = false;
   for (const Tensor& t : inputs) wanted = wanted || (t.defined() && needs_grad(t));
   if (!wanted) return;
-  detail::attach(Ref<Node>(new detail::NodeOf<std::decay_t<F>>(std::move(vjp))), op, inputs.begin(), inputs.size(),
-                 outputs.begin(), outputs.size());
+  detail::attach(Ref<Node>(new detail::NodeOf<std::decay_t<F>>(std::move(vjp))), op, inputs.begin(),
+                 inputs.size(), outputs.begin(), outputs.size());
 }
 template <class F>
 void record(const char* op, const std::vector<Tensor>& inputs, const std::vector<Tensor>& outputs, F&& vjp) {
@@ -102,8 +103,8 @@ void record(const char* op, const std::vector<Tensor>& inputs, const std::vector
   bool wanted = false;
   for (const Tensor& t : inputs) wanted = wanted || (t.defined() && needs_grad(t));
   if (!wanted) return;
-  detail::attach(Ref<Node>(new detail::NodeOf<std::decay_t<F>>(std::move(vjp))), op, inputs.data(), inputs.size(),
-                 outputs.data(), outputs.size());
+  detail::attach(Ref<Node>(new detail::NodeOf<std::decay_t<F>>(std::move(vjp))), op, inputs.data(),
+                 inputs.size(), outputs.data(), outputs.size());
 }
 
 }  // namespace pl

@@ -26,13 +26,20 @@ template <class T>
 class Ref {
  public:
   Ref() = default;
-  Ref(T* p) : p_(p) { if (p_) p_->retain(); }
+  Ref(T* p) : p_(p) {
+    if (p_) p_->retain();
+  }
   Ref(const Ref& o) : Ref(o.p_) {}
   Ref(Ref&& o) noexcept : p_(std::exchange(o.p_, nullptr)) {}
   template <class U>
   Ref(const Ref<U>& o) : Ref(static_cast<T*>(o.get())) {}
-  Ref& operator=(Ref o) noexcept { std::swap(p_, o.p_); return *this; }
-  ~Ref() { if (p_) p_->release(); }
+  Ref& operator=(Ref o) noexcept {
+    std::swap(p_, o.p_);
+    return *this;
+  }
+  ~Ref() {
+    if (p_) p_->release();
+  }
   T* get() const { return p_; }
   T* operator->() const { return p_; }
   T& operator*() const { return *p_; }
@@ -44,6 +51,8 @@ class Ref {
 };
 
 template <class T, class... A>
-Ref<T> make(A&&... args) { return Ref<T>(new T(std::forward<A>(args)...)); }
+Ref<T> make(A&&... args) {
+  return Ref<T>(new T(std::forward<A>(args)...));
+}
 
 }  // namespace pl

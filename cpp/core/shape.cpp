@@ -9,8 +9,10 @@ int64_t count(const Shape& shape) {
   bool zero = false;
   for (int64_t s : shape) {
     if (s < 0) raise<ValueError>("sizes cannot be negative: ", shape);
-    if (s == 0) zero = true;
-    else if (__builtin_mul_overflow(n, s, &n)) raise<MemoryError>("an array of shape ", shape, " is too large");
+    if (s == 0)
+      zero = true;
+    else if (__builtin_mul_overflow(n, s, &n))
+      raise<MemoryError>("an array of shape ", shape, " is too large");
   }
   return zero ? 0 : n;
 }

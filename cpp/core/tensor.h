@@ -17,14 +17,14 @@ struct TensorImpl : RefCounted {
   std::byte* data = nullptr;  // the first element, inside storage
   Shape shape, strides;       // strides in elements
   DType dtype = DType::float32;
-  bool weak = false;          // came from a Python number: its type gives way to an array's
+  bool weak = false;  // came from a Python number: its type gives way to an array's
   bool contiguous = true;
-  int output = 0;             // which output of `node`
-  Ref<Node> node;             // how it was computed, while gradients are recorded
+  int output = 0;  // which output of `node`
+  Ref<Node> node;  // how it was computed, while gradients are recorded
   // What softmax or sigmoid was applied to: cross-entropies start from there, for accuracy and speed.
   Ref<TensorImpl> logits;
   enum class Head : uint8_t { none, softmax, sigmoid } head = Head::none;
-  std::string name;           // a parameter's path, e.g. "dense/kernel"
+  std::string name;  // a parameter's path, e.g. "dense/kernel"
 };
 
 class Tensor {
@@ -53,7 +53,9 @@ class Tensor {
   const void* read() const;
   void* write() const;  // ValueError when read-only; counts as a write in place
   template <class T>
-  const T* read() const { return static_cast<const T*>(read()); }
+  const T* read() const {
+    return static_cast<const T*>(read());
+  }
 
   // The same elements, another handle: no graph node, no logits.
   Tensor detach() const;

@@ -8,27 +8,88 @@ namespace pl {
 inline constexpr int kMaxDims = 8;
 
 enum class UnaryOp : uint8_t {
-  negative, abs, sign, square, sqrt, rsqrt, reciprocal, exp, expm1, log, log1p, log2, log10,
-  sin, cos, tan, arcsin, arccos, arctan, sinh, cosh, tanh, sigmoid, softplus, relu, elu, selu, silu, gelu,
-  gelu_tanh, leaky_relu, hard_sigmoid, softsign, erf, erfc, lgamma, digamma,
-  floor, ceil, round, trunc, isnan, isinf, isfinite, logical_not,
+  negative,
+  abs,
+  sign,
+  square,
+  sqrt,
+  rsqrt,
+  reciprocal,
+  exp,
+  expm1,
+  log,
+  log1p,
+  log2,
+  log10,
+  sin,
+  cos,
+  tan,
+  arcsin,
+  arccos,
+  arctan,
+  sinh,
+  cosh,
+  tanh,
+  sigmoid,
+  softplus,
+  relu,
+  elu,
+  selu,
+  silu,
+  gelu,
+  gelu_tanh,
+  leaky_relu,
+  hard_sigmoid,
+  softsign,
+  erf,
+  erfc,
+  lgamma,
+  digamma,
+  floor,
+  ceil,
+  round,
+  trunc,
+  isnan,
+  isinf,
+  isfinite,
+  logical_not,
   count_
 };
 
 enum class BinaryOp : uint8_t {
-  add, subtract, multiply, divide, floor_divide, remainder, power, maximum, minimum, arctan2, hypot,
-  logaddexp, fmod, copysign, equal, not_equal, less, less_equal, greater, greater_equal, logical_and,
-  logical_or, logical_xor,
+  add,
+  subtract,
+  multiply,
+  divide,
+  floor_divide,
+  remainder,
+  power,
+  maximum,
+  minimum,
+  arctan2,
+  hypot,
+  logaddexp,
+  fmod,
+  copysign,
+  equal,
+  not_equal,
+  less,
+  less_equal,
+  greater,
+  greater_equal,
+  logical_and,
+  logical_or,
+  logical_xor,
   // gradients of activations, (g, y or x as said): the slope is a function of the output where it can be
-  relu_grad,      // (g, y)   y > 0 ? g : 0
-  sigmoid_grad,   // (g, y)   g y (1 - y)
-  tanh_grad,      // (g, y)   g (1 - y^2)
+  relu_grad,     // (g, y)   y > 0 ? g : 0
+  sigmoid_grad,  // (g, y)   g y (1 - y)
+  tanh_grad,     // (g, y)   g (1 - y^2)
   // losses per element; p0 is the parameter
-  squared_difference,      // (a - b)^2
-  huber,                   // (a, b), p0 = delta
-  huber_grad,              // slope with respect to a
-  bce_logits,              // (z, t)   max(z,0) - z t + log1p(exp(-|z|))
-  bce_logits_grad,         // (z, t)   sigmoid(z) - t
+  squared_difference,  // (a - b)^2
+  huber,               // (a, b), p0 = delta
+  huber_grad,          // slope with respect to a
+  bce_logits,          // (z, t)   max(z,0) - z t + log1p(exp(-|z|))
+  bce_logits_grad,     // (z, t)   sigmoid(z) - t
   count_
 };
 
@@ -37,7 +98,7 @@ enum class BinaryOp : uint8_t {
 struct UnaryArgs {
   UnaryOp op;
   DType dtype;
-  int32_t ndim;                // dimensions are collapsed and sorted by the caller: fewest, last fastest
+  int32_t ndim;  // dimensions are collapsed and sorted by the caller: fewest, last fastest
   int64_t shape[kMaxDims];
   int64_t stride_x[kMaxDims];  // elements; 0 broadcasts
   int64_t stride_y[kMaxDims];
@@ -91,8 +152,8 @@ struct CopyArgs {
 
 struct FillArgs {
   DType dtype;
-  int64_t n;      // contiguous
-  double value;   // cast as in CopyArgs
+  int64_t n;     // contiguous
+  double value;  // cast as in CopyArgs
   void* y;
 };
 

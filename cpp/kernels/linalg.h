@@ -16,9 +16,9 @@ struct GemmArgs {
   bool accumulate;
   Activation activation;
   int64_t m, n, k;
-  int64_t lda, ldb, ldc;                    // elements from one stored row to the next
-  int64_t batch;                            // number of products
-  int64_t batch_a, batch_b, batch_c;        // elements from one matrix to the next; 0 repeats it
+  int64_t lda, ldb, ldc;              // elements from one stored row to the next
+  int64_t batch;                      // number of products
+  int64_t batch_a, batch_b, batch_c;  // elements from one matrix to the next; 0 repeats it
   const void* a;
   const void* b;
   const void* bias;

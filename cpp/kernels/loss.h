@@ -47,7 +47,7 @@ struct CrossEntropyBackwardArgs {
   const void* proba;
   const void* target;
   const void* label;
-  const void* dloss;     // (rows), read with this stride in elements: 0 repeats one value
+  const void* dloss;  // (rows), read with this stride in elements: 0 repeats one value
   int64_t stride_dloss;
   void* dx;
 };

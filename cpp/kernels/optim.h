@@ -7,23 +7,23 @@ namespace pl {
 
 // One parameter inside the launch. All arrays hold n contiguous elements of the launch's dtype.
 struct Segment {
-  void* p;              // the weights
-  const void* g;        // their gradient
-  void* s1;             // first slot: momentum, or Adam's m; may be null where the rule needs none
-  void* s2;             // second slot: Adam's v
+  void* p;        // the weights
+  const void* g;  // their gradient
+  void* s1;       // first slot: momentum, or Adam's m; may be null where the rule needs none
+  void* s2;       // second slot: Adam's v
   int64_t n;
-  double rate;          // multiplies the learning rate
-  double decay;         // weight decay for this parameter
-  int32_t frozen;       // 1: left as it is
+  double rate;     // multiplies the learning rate
+  double decay;    // weight decay for this parameter
+  int32_t frozen;  // 1: left as it is
   int32_t reserved;
 };
 
 // What changes between steps; lives in memory, never in a captured argument struct.
 struct OptimScalars {
-  double rate;       // the learning rate
-  int64_t step;      // updates done so far; the kernel adds one
-  int64_t skipped;   // updates skipped because something was not finite; the kernel adds one
-  int32_t finite;    // out: 1 if this update was applied
+  double rate;      // the learning rate
+  int64_t step;     // updates done so far; the kernel adds one
+  int64_t skipped;  // updates skipped because something was not finite; the kernel adds one
+  int32_t finite;   // out: 1 if this update was applied
   int32_t reserved;
 };
 

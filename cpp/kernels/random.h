@@ -21,19 +21,19 @@ struct RngState {
 };
 
 enum class Distribution : uint8_t {
-  uniform,           // low + (high - low) u, u = (w >> 8) 2^-24 in float32, (w >> 11) 2^-53 from two words in
-                     // float64; rounding may give `high` itself when low is not 0
-  normal,            // low = mean, high = standard deviation; Box-Muller on two uniforms
+  uniform,  // low + (high - low) u, u = (w >> 8) 2^-24 in float32, (w >> 11) 2^-53 from two words in
+            // float64; rounding may give `high` itself when low is not 0
+  normal,   // low = mean, high = standard deviation; Box-Muller on two uniforms
   truncated_normal,  // normal restricted to two standard deviations, by inversion of one uniform; in [mean - 2 sd, mean + 2 sd]
-  bits,              // int64: a uniform integer in [low, high) (multiply-shift on 64 bits)
+  bits,  // int64: a uniform integer in [low, high) (multiply-shift on 64 bits)
 };
 
 struct RandomArgs {
   DType dtype;
   Distribution distribution;
   int64_t n;
-  double low, high;       // float parameters
-  int64_t ilow, ihigh;    // those of `bits`
+  double low, high;     // float parameters
+  int64_t ilow, ihigh;  // those of `bits`
   RngState* state;
   void* y;
 };

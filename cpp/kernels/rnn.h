@@ -11,11 +11,11 @@ struct LstmCellArgs {
   DType dtype;
   Activation activation;
   int64_t batch, hidden;
-  const void* z;      // (B,4H)
-  const void* c;      // (B,H)
-  void* gates;        // (B,4H) the activated i, f, g, o, kept for the backward pass
-  void* h_out;        // (B,H)
-  void* c_out;        // (B,H)
+  const void* z;  // (B,4H)
+  const void* c;  // (B,H)
+  void* gates;    // (B,4H) the activated i, f, g, o, kept for the backward pass
+  void* h_out;    // (B,H)
+  void* c_out;    // (B,H)
 };
 
 // dz and dc from dh', dc' (either may be null: zero) and what the forward pass kept.
@@ -23,13 +23,13 @@ struct LstmCellBackwardArgs {
   DType dtype;
   Activation activation;
   int64_t batch, hidden;
-  const void* gates;  // (B,4H)
-  const void* c;      // (B,H)
-  const void* c_out;  // (B,H)
-  const void* dh_out; // (B,H)
-  const void* dc_out; // (B,H)
-  void* dz;           // (B,4H)
-  void* dc;           // (B,H)
+  const void* gates;   // (B,4H)
+  const void* c;       // (B,H)
+  const void* c_out;   // (B,H)
+  const void* dh_out;  // (B,H)
+  const void* dc_out;  // (B,H)
+  void* dz;            // (B,4H)
+  void* dc;            // (B,H)
 };
 
 struct RnnKernels {

@@ -244,16 +244,24 @@ PL_INLINE double fold_lanes(vd v, Fold fold) {
 }
 struct FoldSum {
   template <class V>
-  PL_INLINE V operator()(V a, V b) const { return a + b; }
+  PL_INLINE V operator()(V a, V b) const {
+    return a + b;
+  }
 };
 struct FoldMax {
   template <class V>
-  PL_INLINE V operator()(V a, V b) const { return a < b ? b : a; }  // a where either is NaN
+  PL_INLINE V operator()(V a, V b) const {
+    return a < b ? b : a;
+  }  // a where either is NaN
 };
 template <class V>
-PL_INLINE auto sum_lanes(V v) { return fold_lanes(v, FoldSum{}); }
+PL_INLINE auto sum_lanes(V v) {
+  return fold_lanes(v, FoldSum{});
+}
 template <class V>
-PL_INLINE auto max_lanes(V v) { return fold_lanes(v, FoldMax{}); }
+PL_INLINE auto max_lanes(V v) {
+  return fold_lanes(v, FoldMax{});
+}
 
 // The product of the low 32 bits of each 64-bit lane.
 PL_INLINE vul mul_wide(vul a, vul b) {
@@ -339,8 +347,10 @@ PL_INLINE vl first_lanes_8(int64_t n) { return vl{0, 1, 2, 3} < n; }
 template <class T>
 PL_INLINE vec<T> load_n(const T* p, int64_t n, vec<T> fill = vec<T>{}) {
 #if PL_VEC == 64
-  if constexpr (sizeof(T) == 4) return (vec<T>)_mm512_mask_loadu_ps((__m512)fill, (__mmask16)((1u << n) - 1), p);
-  else return (vec<T>)_mm512_mask_loadu_pd((__m512d)fill, (__mmask8)((1u << n) - 1), p);
+  if constexpr (sizeof(T) == 4)
+    return (vec<T>)_mm512_mask_loadu_ps((__m512)fill, (__mmask16)((1u << n) - 1), p);
+  else
+    return (vec<T>)_mm512_mask_loadu_pd((__m512d)fill, (__mmask8)((1u << n) - 1), p);
 #elif PL_VEC == 32
   if constexpr (sizeof(T) == 4) {
     const vi m = first_lanes_4(n);
@@ -358,11 +368,15 @@ PL_INLINE vec<T> load_n(const T* p, int64_t n, vec<T> fill = vec<T>{}) {
 template <class T>
 PL_INLINE void store_n(T* p, vec<T> v, int64_t n) {
 #if PL_VEC == 64
-  if constexpr (sizeof(T) == 4) _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)v);
-  else _mm512_mask_storeu_pd(p, (__mmask8)((1u << n) - 1), (__m512d)v);
+  if constexpr (sizeof(T) == 4)
+    _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)v);
+  else
+    _mm512_mask_storeu_pd(p, (__mmask8)((1u << n) - 1), (__m512d)v);
 #elif PL_VEC == 32
-  if constexpr (sizeof(T) == 4) _mm256_maskstore_ps(p, (__m256i)first_lanes_4(n), (__m256)v);
-  else _mm256_maskstore_pd(p, (__m256i)first_lanes_8(n), (__m256d)v);
+  if constexpr (sizeof(T) == 4)
+    _mm256_maskstore_ps(p, (__m256i)first_lanes_4(n), (__m256)v);
+  else
+    _mm256_maskstore_pd(p, (__m256i)first_lanes_8(n), (__m256d)v);
 #else
   for (int i = 0; i < width<T>; ++i)
     if (i < n) p[i] = v[i];

@@ -43,9 +43,8 @@ Tensor activation_grad(const Tensor& g, const Tensor& y, Activation activation) 
 namespace {
 Tensor activation(const char* name, UnaryOp op, const Tensor& x, Activation kind) {
   Tensor y = unary(name, op, x);
-  record(name, {x}, {y}, [y = save_output(y), kind](Backward& b) {
-    b.set(0, activation_grad(b.grad(), b.get(y), kind));
-  });
+  record(name, {x}, {y},
+         [y = save_output(y), kind](Backward& b) { b.set(0, activation_grad(b.grad(), b.get(y), kind)); });
   return y;
 }
 }  // namespace
@@ -54,15 +53,19 @@ Tensor relu(const Tensor& x) { return activation("relu", UnaryOp::relu, x, Activ
 Tensor tanh(const Tensor& x) { return activation("tanh", UnaryOp::tanh, x, Activation::tanh); }
 Tensor sigmoid(const Tensor& x) {
   Tensor f = as_float(x);
-  return with_head(activation("sigmoid", UnaryOp::sigmoid, f, Activation::sigmoid), f, TensorImpl::Head::sigmoid);
+  return with_head(activation("sigmoid", UnaryOp::sigmoid, f, Activation::sigmoid), f,
+                   TensorImpl::Head::sigmoid);
 }
 Tensor softplus(const Tensor& x) {
   return by_input("softplus", UnaryOp::softplus, x, [](G g, G v) { return g * sigmoid(v); });
 }
 Tensor elu(const Tensor& x, double alpha) {
-  return by_input("elu", UnaryOp::elu, x, [alpha](G g, G v) {
-    return g * where(greater(v, number(0.0)), number(1.0), exp(minimum(v, number(0.0))) * alpha);
-  }, alpha);
+  return by_input(
+      "elu", UnaryOp::elu, x,
+      [alpha](G g, G v) {
+        return g * where(greater(v, number(0.0)), number(1.0), exp(minimum(v, number(0.0))) * alpha);
+      },
+      alpha);
 }
 Tensor selu(const Tensor& x) {
   return by_input("selu", UnaryOp::selu, x, [](G g, G v) {
@@ -88,14 +91,14 @@ Tensor gelu(const Tensor& x, bool approximate) {
   });
 }
 Tensor leaky_relu(const Tensor& x, double negative_slope) {
-  return by_input("leaky_relu", UnaryOp::leaky_relu, x, [negative_slope](G g, G v) {
-    return where(greater(v, number(0.0)), g, g * negative_slope);
-  }, negative_slope);
+  return by_input(
+      "leaky_relu", UnaryOp::leaky_relu, x,
+      [negative_slope](G g, G v) { return where(greater(v, number(0.0)), g, g * negative_slope); },
+      negative_slope);
 }
 Tensor hard_sigmoid(const Tensor& x) {
-  return by_input("hard_sigmoid", UnaryOp::hard_sigmoid, x, [](G g, G v) {
-    return where(less(abs(v), number(3.0)), g * (1.0 / 6.0), number(0.0));
-  });
+  return by_input("hard_sigmoid", UnaryOp::hard_sigmoid, x,
+                  [](G g, G v) { return where(less(abs(v), number(3.0)), g * (1.0 / 6.0), number(0.0)); });
 }
 Tensor softsign(const Tensor& x) {
   return by_input("softsign", UnaryOp::softsign, x, [](G g, G v) {

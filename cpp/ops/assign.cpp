@@ -10,13 +10,23 @@ Tensor where(const Tensor& condition, const Tensor& x1, const Tensor& x2) {
     raise<TypeError>("[where] argument 'condition' must be bool, not ", dtype_name(condition.dtype()));
   DType dtype = promote(x1, x2);
   Tensor a = cast(x1, dtype), b = cast(x2, dtype);
-  Shape shape = broadcast_shapes("where", broadcast_shapes("where", x1.shape(), x2.shape()), condition.shape());
+  Shape shape =
+      broadcast_shapes("where", broadcast_shapes("where", x1.shape(), x2.shape()), condition.shape());
   Tensor y = result(shape, dtype);
   auto c = collapse<4>(shape, {broadcast_strides(condition.shape(), condition.strides(), shape),
                                broadcast_strides(a.shape(), a.strides(), shape),
                                broadcast_strides(b.shape(), b.strides(), shape), y.strides()});
-  WhereArgs args{.dtype = dtype, .ndim = c.ndim, .shape = {}, .stride_c = {}, .stride_a = {}, .stride_b = {},
-                 .stride_y = {}, .c = condition.read<bool>(), .a = a.read(), .b = b.read(), .y = y.write()};
+  WhereArgs args{.dtype = dtype,
+                 .ndim = c.ndim,
+                 .shape = {},
+                 .stride_c = {},
+                 .stride_a = {},
+                 .stride_b = {},
+                 .stride_y = {},
+                 .c = condition.read<bool>(),
+                 .a = a.read(),
+                 .b = b.read(),
+                 .y = y.write()};
   std::memcpy(args.shape, c.shape, sizeof(args.shape));
   std::memcpy(args.stride_c, c.stride[0], sizeof(args.stride_c));
   std::memcpy(args.stride_a, c.stride[1], sizeof(args.stride_a));
@@ -42,7 +52,8 @@ namespace {
 Tensor cast_number(const Tensor& x, DType dtype) {
   if (x.dtype() != DType::int64) return scalar(*static_cast<const double*>(x.read()), dtype);
   int64_t v = *static_cast<const int64_t*>(x.read());
-  bool fits = dtype == DType::uint8 ? v >= 0 && v <= 255 : dtype != DType::int32 || (v >= INT32_MIN && v <= INT32_MAX);
+  bool fits = dtype == DType::uint8 ? v >= 0 && v <= 255
+                                    : dtype != DType::int32 || (v >= INT32_MIN && v <= INT32_MAX);
   if (!fits) raise<ValueError>("Python integer ", v, " is out of bounds for ", dtype_name(dtype));
   return scalar_int(v, dtype);
 }
@@ -50,7 +61,8 @@ Tensor cast_number(const Tensor& x, DType dtype) {
 
 Tensor cast(const Tensor& x, DType dtype) {
   if (x.dtype() == dtype) return x;
-  if (x.weak() && x.ndim() == 0 && !x.has_node() && (x.dtype() == DType::int64 || x.dtype() == DType::float64) &&
+  if (x.weak() && x.ndim() == 0 && !x.has_node() &&
+      (x.dtype() == DType::int64 || x.dtype() == DType::float64) &&
       (x.dtype() == DType::int64 || is_float(dtype)))
     return cast_number(x, dtype);
   Tensor y = result(x.shape(), dtype);
@@ -86,15 +98,16 @@ namespace {
 const Tensor& check_target(const char* op, const Tensor& dst, const Tensor& value) {
   if (dst.readonly()) raise<ValueError>("[", op, "] argument 'dst' is read-only");
   if (grad_enabled() && (needs_grad(value) || (needs_grad(dst) && !dst.impl()->node->inputs.empty())))
-    raise<ValueError>("[", op, "] argument 'dst' cannot be changed in place while gradients flow through it or "
+    raise<ValueError>("[", op,
+                      "] argument 'dst' cannot be changed in place while gradients flow through it or "
                       "'value'; wrap in no_grad or build a new tensor");
   if (!broadcasts_to(value.shape(), dst.shape()))
     raise<ValueError>("[", op, "] argument 'value' of shape ", value.shape(), " does not fit 'dst' of shape ",
                       dst.shape());
   bool to_float = is_float(dst.dtype()), from_float = is_float(value.dtype());
   if ((from_float && !to_float) || (dst.dtype() == DType::boolean && value.dtype() != DType::boolean))
-    raise<TypeError>("[", op, "] argument 'value' is ", dtype_name(value.dtype()), " and would lose information in ",
-                     dtype_name(dst.dtype()), ": cast it first");
+    raise<TypeError>("[", op, "] argument 'value' is ", dtype_name(value.dtype()),
+                     " and would lose information in ", dtype_name(dst.dtype()), ": cast it first");
   return dst;
 }
 }  // namespace

@@ -38,7 +38,8 @@ OutScope::~OutScope() { out_hint = before_; }
 Tensor OutScope::finish(const Tensor& computed) {
   if (!out_) return computed;
   if (!(computed.shape() == out_->shape()))
-    raise<ValueError>("[", op_, "] argument 'out' has shape ", out_->shape(), ", the result ", computed.shape());
+    raise<ValueError>("[", op_, "] argument 'out' has shape ", out_->shape(), ", the result ",
+                      computed.shape());
   if (computed.dtype() != out_->dtype())
     raise<TypeError>("[", op_, "] argument 'out' is ", dtype_name(out_->dtype()), ", the result ",
                      dtype_name(computed.dtype()));
@@ -59,13 +60,14 @@ void check_size(const char* op, const char* argument, const Shape& shape, DType 
 
 void require_float(const char* op, const char* argument, const Tensor& x) {
   if (!is_float(x.dtype()))
-    raise<TypeError>("[", op, "] argument '", argument, "' must be float32 or float64, not ", dtype_name(x.dtype()));
+    raise<TypeError>("[", op, "] argument '", argument, "' must be float32 or float64, not ",
+                     dtype_name(x.dtype()));
 }
 
 void require_same_dtype(const char* op, const char* a, const Tensor& x, const char* b, const Tensor& y) {
   if (x.dtype() != y.dtype())
-    raise<TypeError>("[", op, "] arguments '", a, "' and '", b, "' have different dtypes: ", dtype_name(x.dtype()),
-                     " and ", dtype_name(y.dtype()));
+    raise<TypeError>("[", op, "] arguments '", a, "' and '", b,
+                     "' have different dtypes: ", dtype_name(x.dtype()), " and ", dtype_name(y.dtype()));
 }
 
 Tensor as_float(const Tensor& x) { return is_float(x.dtype()) ? x : cast(x, DType::float64); }

@@ -78,7 +78,8 @@ inline Tensor operator-(double a, const Tensor& b) { return subtract(number(a), 
 Tensor binary(const char* name, BinaryOp op, const Tensor& a, const Tensor& b, double p0 = 0);  // any dtypes
 Tensor unary(const char* name, UnaryOp op, const Tensor& x, double p0 = 0);
 void copy_into(const Tensor& x, const Tensor& y, bool accumulate = false);  // y.shape() == x.shape()
-Tensor gemm(const Tensor& a, const Tensor& b, const OptTensor& bias, Activation activation, const Tensor& into);
+Tensor gemm(const Tensor& a, const Tensor& b, const OptTensor& bias, Activation activation,
+            const Tensor& into);
 Tensor activation_grad(const Tensor& g, const Tensor& y, Activation activation);
 const char* activation_name(Activation a);
 

@@ -10,7 +10,8 @@ struct Axis {
   int64_t out, before;
 };
 // Output size and padding before, along one axis. `same` pads so that out = ceil(size / stride), more at the end.
-Axis conv_axis(const char* op, int64_t size, int64_t kernel, int64_t stride, int64_t dilation, bool same, Pair pad) {
+Axis conv_axis(const char* op, int64_t size, int64_t kernel, int64_t stride, int64_t dilation, bool same,
+               Pair pad) {
   int64_t span, padded;
   if (__builtin_mul_overflow(kernel - 1, dilation, &span) || __builtin_add_overflow(span, 1, &span))
     raise<ValueError>("[", op, "] argument 'dilation' is too large: ", dilation);
@@ -35,23 +36,43 @@ Conv2dArgs geometry(const char* op, const Tensor& x, const Tensor& w, const Conv
   require_float(op, "x", x);
   require_same_dtype(op, "x", x, "w", w);
   if (x.ndim() != 4) raise<ValueError>("[", op, "] argument 'x' must be (N, H, W, C), not ", x.shape());
-  if (w.ndim() != 4) raise<ValueError>("[", op, "] argument 'w' must be (KH, KW, C/groups, F), not ", w.shape());
+  if (w.ndim() != 4)
+    raise<ValueError>("[", op, "] argument 'w' must be (KH, KW, C/groups, F), not ", w.shape());
   if (o.strides.h < 1 || o.strides.w < 1) raise<ValueError>("[", op, "] argument 'strides' must be positive");
-  if (o.dilation.h < 1 || o.dilation.w < 1) raise<ValueError>("[", op, "] argument 'dilation' must be positive");
-  if (w.shape(0) < 1 || w.shape(1) < 1) raise<ValueError>("[", op, "] argument 'w' has an empty kernel: ", w.shape());
+  if (o.dilation.h < 1 || o.dilation.w < 1)
+    raise<ValueError>("[", op, "] argument 'dilation' must be positive");
+  if (w.shape(0) < 1 || w.shape(1) < 1)
+    raise<ValueError>("[", op, "] argument 'w' has an empty kernel: ", w.shape());
   if (o.groups < 1 || x.shape(3) % o.groups != 0 || w.shape(3) % o.groups != 0)
-    raise<ValueError>("[", op, "] argument 'groups' (", o.groups, ") must divide the channels of 'x' ", x.shape(),
-                      " and the filters of 'w' ", w.shape());
+    raise<ValueError>("[", op, "] argument 'groups' (", o.groups, ") must divide the channels of 'x' ",
+                      x.shape(), " and the filters of 'w' ", w.shape());
   if (x.shape(3) / o.groups != w.shape(2))
-    raise<ValueError>("[", op, "] argument 'w' ", w.shape(), " expects ", w.shape(2), " channels a group, 'x' ",
-                      x.shape(), " has ", x.shape(3) / o.groups);
+    raise<ValueError>("[", op, "] argument 'w' ", w.shape(), " expects ", w.shape(2),
+                      " channels a group, 'x' ", x.shape(), " has ", x.shape(3) / o.groups);
   Axis h = conv_axis(op, x.shape(1), w.shape(0), o.strides.h, o.dilation.h, o.same, o.pad_h);
   Axis v = conv_axis(op, x.shape(2), w.shape(1), o.strides.w, o.dilation.w, o.same, o.pad_w);
-  return {.dtype = x.dtype(), .n = x.shape(0), .h = x.shape(1), .w = x.shape(2), .c = x.shape(3),
-          .kh = w.shape(0), .kw = w.shape(1), .f = w.shape(3), .oh = h.out, .ow = v.out,
-          .stride_h = o.strides.h, .stride_w = o.strides.w, .dilation_h = o.dilation.h, .dilation_w = o.dilation.w,
-          .pad_top = h.before, .pad_left = v.before, .groups = o.groups,
-          .x = nullptr, .weight = nullptr, .bias = nullptr, .dy = nullptr, .out = nullptr};
+  return {.dtype = x.dtype(),
+          .n = x.shape(0),
+          .h = x.shape(1),
+          .w = x.shape(2),
+          .c = x.shape(3),
+          .kh = w.shape(0),
+          .kw = w.shape(1),
+          .f = w.shape(3),
+          .oh = h.out,
+          .ow = v.out,
+          .stride_h = o.strides.h,
+          .stride_w = o.strides.w,
+          .dilation_h = o.dilation.h,
+          .dilation_w = o.dilation.w,
+          .pad_top = h.before,
+          .pad_left = v.before,
+          .groups = o.groups,
+          .x = nullptr,
+          .weight = nullptr,
+          .bias = nullptr,
+          .dy = nullptr,
+          .out = nullptr};
 }
 
 double cost(const Conv2dArgs& a) {

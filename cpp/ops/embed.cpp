@@ -31,8 +31,16 @@ Tensor scatter_add(const Tensor& dy0, const Tensor& ids, const Shape& shape, int
   Tensor dx = full(shape, 0.0, dy.dtype());
   Split3 s = split3(shape, axis);
   IdCheck check("take", "indices");
-  ScatterAddArgs args{.dtype = dy.dtype(), .id_dtype = ids.dtype(), .wrap = true, .outer = s.outer, .rows = s.rows,
-                      .inner = s.inner, .n = ids.size(), .dy = dy.read(), .ids = ids.read(), .dx = dx.write(),
+  ScatterAddArgs args{.dtype = dy.dtype(),
+                      .id_dtype = ids.dtype(),
+                      .wrap = true,
+                      .outer = s.outer,
+                      .rows = s.rows,
+                      .inner = s.inner,
+                      .n = ids.size(),
+                      .dy = dy.read(),
+                      .ids = ids.read(),
+                      .dx = dx.write(),
                       .status = check.status()};
   launch("scatter_add", kernels().embed.scatter_add, args, 0.5 * static_cast<double>(dy.size()));
   check.check();
@@ -45,7 +53,8 @@ Tensor scatter_add(const Tensor& dy0, const Tensor& ids, const Shape& shape, int
 Tensor take(const Tensor& x, const Tensor& indices, std::optional<int64_t> axis) {
   if (!axis) return take(reshape(x, {x.size()}), indices, 0);
   if (!is_integer(indices.dtype()))
-    raise<TypeError>("[take] argument 'indices' must be uint8, int32 or int64, not ", dtype_name(indices.dtype()));
+    raise<TypeError>("[take] argument 'indices' must be uint8, int32 or int64, not ",
+                     dtype_name(indices.dtype()));
   if (x.ndim() == 0) raise<ValueError>("[take] argument 'x' has no dimensions");
   int a = normalize_axis("take", *axis, x.ndim());
   Tensor c = contiguous(x.detach()), ids = contiguous(indices.detach());
@@ -53,13 +62,22 @@ Tensor take(const Tensor& x, const Tensor& indices, std::optional<int64_t> axis)
   if (ids.size() > 0) {
     Split3 s = split3(x.shape(), a);
     IdCheck check("take", "indices");
-    GatherArgs args{.dtype = x.dtype(), .id_dtype = ids.dtype(), .wrap = true, .outer = s.outer, .rows = s.rows,
-                    .inner = s.inner, .n = ids.size(), .x = c.read(), .ids = ids.read(), .y = y.write(),
+    GatherArgs args{.dtype = x.dtype(),
+                    .id_dtype = ids.dtype(),
+                    .wrap = true,
+                    .outer = s.outer,
+                    .rows = s.rows,
+                    .inner = s.inner,
+                    .n = ids.size(),
+                    .x = c.read(),
+                    .ids = ids.read(),
+                    .y = y.write(),
                     .status = check.status()};
     launch("gather", kernels().embed.gather, args, 0.3 * static_cast<double>(y.size()));
     check.check();
   }
-  record("take", {x}, {y}, [ids, shape = x.shape(), a](Backward& b) { b.set(0, scatter_add(b.grad(), ids, shape, a)); });
+  record("take", {x}, {y},
+         [ids, shape = x.shape(), a](Backward& b) { b.set(0, scatter_add(b.grad(), ids, shape, a)); });
   return y;
 }
 

@@ -27,8 +27,10 @@ bool restride(const Tensor& x, const Shape& shape, Shape& strides) {
   while (ni < shape.ndim() && oi < os.ndim()) {
     int64_t np = shape[ni], op = os[oi];
     while (np != op) {
-      if (np < op) np *= shape[nj++];
-      else op *= os[oj++];
+      if (np < op)
+        np *= shape[nj++];
+      else
+        op *= os[oj++];
     }
     for (int k = oi; k + 1 < oj; ++k)
       if (ost[k] != os[k + 1] * ost[k + 1]) return false;
@@ -60,7 +62,8 @@ Tensor reshape(const Tensor& x, const Shape& wanted) {
   }
   if (unknown >= 0) {
     if (known == 0 || x.size() % known != 0)
-      raise<ValueError>("[reshape] argument 'shape' ", wanted, " does not divide an array of ", x.size(), " elements");
+      raise<ValueError>("[reshape] argument 'shape' ", wanted, " does not divide an array of ", x.size(),
+                        " elements");
     shape[unknown] = x.size() / known;
   }
   if (x.size() == 0) check_size("reshape", "shape", shape, x.dtype());
@@ -70,9 +73,12 @@ Tensor reshape(const Tensor& x, const Shape& wanted) {
   if (shape == x.shape() && !grad_enabled()) return x;
   Tensor y;
   Shape strides;
-  if (x.is_contiguous() || x.size() == 0) y = x.view(shape, contiguous_strides(shape));
-  else if (restride(x, shape, strides)) y = x.view(shape, strides);
-  else y = copy(x.detach()).view(shape, contiguous_strides(shape));
+  if (x.is_contiguous() || x.size() == 0)
+    y = x.view(shape, contiguous_strides(shape));
+  else if (restride(x, shape, strides))
+    y = x.view(shape, strides);
+  else
+    y = copy(x.detach()).view(shape, contiguous_strides(shape));
   return recorded("reshape", x, y, [s = x.shape()](const Tensor& g) { return reshape(g, s); });
 }
 
@@ -80,7 +86,8 @@ Tensor transpose(const Tensor& x, const OptAxes& axes) {
   Axes order;
   if (axes) {
     if (axes->ndim() != x.ndim())
-      raise<ValueError>("[transpose] argument 'axes' ", *axes, " does not list the ", x.ndim(), " axes of ", x.shape());
+      raise<ValueError>("[transpose] argument 'axes' ", *axes, " does not list the ", x.ndim(), " axes of ",
+                        x.shape());
     bool seen[kMaxRank] = {};
     for (int64_t a : *axes) {
       if (a < -x.ndim() || a >= x.ndim())
@@ -101,7 +108,8 @@ Tensor transpose(const Tensor& x, const OptAxes& axes) {
     strides.push_back(x.strides()[a]);
     inverse[a] = i;
   }
-  return recorded("transpose", x, x.view(shape, strides), [inverse](const Tensor& g) { return transpose(g, inverse); });
+  return recorded("transpose", x, x.view(shape, strides),
+                  [inverse](const Tensor& g) { return transpose(g, inverse); });
 }
 
 Tensor swap_last(const Tensor& x) {
@@ -113,7 +121,8 @@ Tensor swap_last(const Tensor& x) {
 
 Tensor expand_dims(const Tensor& x, int64_t axis) {
   int a = normalize_axis("expand_dims", axis, x.ndim() + 1);
-  if (x.ndim() == kMaxRank) raise<ValueError>("[expand_dims] argument 'x' has ", kMaxRank, " dimensions already");
+  if (x.ndim() == kMaxRank)
+    raise<ValueError>("[expand_dims] argument 'x' has ", kMaxRank, " dimensions already");
   Shape shape = x.shape(), strides = x.strides();
   shape.insert(a, 1);
   strides.insert(a, 0);
@@ -137,7 +146,8 @@ Tensor squeeze(const Tensor& x, const OptAxes& axis) {
     shape.erase(static_cast<int>(axes[i]));
     strides.erase(static_cast<int>(axes[i]));
   }
-  return recorded("squeeze", x, x.view(shape, strides), [s = x.shape()](const Tensor& g) { return reshape(g, s); });
+  return recorded("squeeze", x, x.view(shape, strides),
+                  [s = x.shape()](const Tensor& g) { return reshape(g, s); });
 }
 
 Tensor broadcast_to(const Tensor& x, const Shape& shape) {
@@ -180,32 +190,36 @@ Tensor concatenate(const std::vector<Tensor>& xs, int64_t axis) {
     if (x.size() > 0) copy_into(x, narrow(y, a, at, x.shape()[a]));
     at += x.shape()[a];
   }
-  record("concatenate", xs, {y}, [sizes = [&] {
-           std::vector<int64_t> s;
-           for (const Tensor& x : xs) s.push_back(x.shape()[a]);
-           return s;
-         }(), a](Backward& b) {
-    int64_t from = 0;
-    const Tensor& g = b.grad();
-    for (size_t i = 0; i < sizes.size(); ++i) {
-      if (b.wants(static_cast<int>(i))) {
-        Shape start, stop, step;
-        for (int d = 0; d < g.ndim(); ++d) {
-          start.push_back(d == a ? from : 0);
-          stop.push_back(d == a ? from + sizes[i] : g.shape()[d]);
-          step.push_back(1);
-        }
-        b.set(static_cast<int>(i), slice(g, start, stop, step));
-      }
-      from += sizes[i];
-    }
-  });
+  record("concatenate", xs, {y},
+         [sizes =
+              [&] {
+                std::vector<int64_t> s;
+                for (const Tensor& x : xs) s.push_back(x.shape()[a]);
+                return s;
+              }(),
+          a](Backward& b) {
+           int64_t from = 0;
+           const Tensor& g = b.grad();
+           for (size_t i = 0; i < sizes.size(); ++i) {
+             if (b.wants(static_cast<int>(i))) {
+               Shape start, stop, step;
+               for (int d = 0; d < g.ndim(); ++d) {
+                 start.push_back(d == a ? from : 0);
+                 stop.push_back(d == a ? from + sizes[i] : g.shape()[d]);
+                 step.push_back(1);
+               }
+               b.set(static_cast<int>(i), slice(g, start, stop, step));
+             }
+             from += sizes[i];
+           }
+         });
   return y;
 }
 
 Tensor stack(const std::vector<Tensor>& xs, int64_t axis) {
   if (xs.empty()) raise<ValueError>("[stack] argument 'xs' is empty");
-  if (xs[0].ndim() == kMaxRank) raise<ValueError>("[stack] argument 'xs' has arrays of ", kMaxRank, " dimensions already");
+  if (xs[0].ndim() == kMaxRank)
+    raise<ValueError>("[stack] argument 'xs' has arrays of ", kMaxRank, " dimensions already");
   int a = normalize_axis("stack", axis, xs[0].ndim() + 1);
   std::vector<Tensor> expanded;
   for (const Tensor& x : xs) {
@@ -223,8 +237,8 @@ std::vector<Tensor> split(const Tensor& x, const Shape& indices, bool sections, 
   if (sections) {
     int64_t parts = indices[0];
     if (parts <= 0 || n % parts != 0)
-      raise<ValueError>("[split] argument 'indices_or_sections': ", parts, " parts do not divide axis ", a, " of ",
-                        x.shape());
+      raise<ValueError>("[split] argument 'indices_or_sections': ", parts, " parts do not divide axis ", a,
+                        " of ", x.shape());
     if (parts > 100000) raise<ValueError>("[split] argument 'indices_or_sections' is too large: ", parts);
     for (int64_t i = 1; i <= parts; ++i) cuts.push_back(i * (n / parts));
   } else {
@@ -246,7 +260,8 @@ std::vector<Tensor> split(const Tensor& x, const Shape& indices, bool sections, 
 
 Tensor pad(const Tensor& x, const std::vector<Pair>& pad_width, double value) {
   if (static_cast<int>(pad_width.size()) != x.ndim())
-    raise<ValueError>("[pad] argument 'pad_width' has ", pad_width.size(), " pairs for ", x.ndim(), " dimensions");
+    raise<ValueError>("[pad] argument 'pad_width' has ", pad_width.size(), " pairs for ", x.ndim(),
+                      " dimensions");
   Shape shape, start, stop, step;
   int64_t offset = 0;
   for (int i = 0; i < x.ndim(); ++i) {
@@ -271,8 +286,8 @@ Tensor pad(const Tensor& x, const std::vector<Pair>& pad_width, double value) {
 // Normalised bounds: 0 <= start < size, and stop is where a step would leave (-1 below the first element).
 Tensor slice(const Tensor& x, const Shape& start, const Shape& stop, const Shape& step) {
   if (start.ndim() != x.ndim() || stop.ndim() != x.ndim() || step.ndim() != x.ndim())
-    raise<ValueError>("[slice] arguments 'start', 'stop' and 'step' need one number for each of the ", x.ndim(),
-                      " dimensions of 'x'");
+    raise<ValueError>("[slice] arguments 'start', 'stop' and 'step' need one number for each of the ",
+                      x.ndim(), " dimensions of 'x'");
   Shape shape, strides;
   int64_t offset = 0;
   for (int i = 0; i < x.ndim(); ++i) {
@@ -288,8 +303,7 @@ Tensor slice(const Tensor& x, const Shape& start, const Shape& stop, const Shape
   }
   if (count(shape) == 0) offset = 0;
   Tensor y = x.view(shape, strides, offset);
-  record("slice", {x}, {y}, [xs = x.shape(), start, stop,
-                             step](Backward& b) {
+  record("slice", {x}, {y}, [xs = x.shape(), start, stop, step](Backward& b) {
     Tensor dx = full(xs, 0.0, b.grad().dtype());
     Tensor hole = slice(dx, start, stop, step);
     if (b.grad().size() > 0) copy_into(b.grad().detach(), hole.detach());
@@ -302,7 +316,8 @@ Tensor slice(const Tensor& x, const Shape& start, const Shape& stop, const Shape
 
 Tensor flip(const Tensor& x, const OptAxes& axis) {
   Axes axes;
-  if (axis) axes = normalize_axes("flip", *axis, x.ndim());
+  if (axis)
+    axes = normalize_axes("flip", *axis, x.ndim());
   else
     for (int i = 0; i < x.ndim(); ++i) axes.push_back(i);
   Shape start, stop, step;

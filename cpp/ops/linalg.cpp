@@ -23,7 +23,9 @@ bool unit_rows(const Tensor& t) {  // (..., R, C) with C contiguous
 
 Matrix as_matrix(const Tensor& t) {
   int n = t.ndim();
-  auto ld = [](int64_t rows, int64_t stride, int64_t cols) { return rows <= 1 ? std::max<int64_t>(cols, 1) : stride; };
+  auto ld = [](int64_t rows, int64_t stride, int64_t cols) {
+    return rows <= 1 ? std::max<int64_t>(cols, 1) : stride;
+  };
   if (unit_rows(t)) return {t, false, ld(t.shape()[n - 2], t.strides()[n - 2], t.shape()[n - 1])};
   Tensor s = swap_last(t.detach());
   if (unit_rows(s)) return {s, true, ld(s.shape()[n - 2], s.strides()[n - 2], s.shape()[n - 1])};
@@ -45,8 +47,10 @@ bool batch_stride(const Shape& batch, const Tensor& t, int64_t& stride) {
   stride = 0;
   for (int i = batch.ndim() - 1; i >= 0; --i) {
     if (batch[i] == 1) continue;
-    if (first) stride = b[i];
-    else if (b[i] != stride * size) return false;
+    if (first)
+      stride = b[i];
+    else if (b[i] != stride * size)
+      return false;
     first = false;
     size *= batch[i];
   }
@@ -62,7 +66,8 @@ Shape leading(const Shape& s) {
 }  // namespace
 
 // a (..., M, K), b (..., K, N), both of one dtype and at least two-dimensional.
-Tensor gemm(const Tensor& a, const Tensor& b, const OptTensor& bias, Activation activation, const Tensor& into) {
+Tensor gemm(const Tensor& a, const Tensor& b, const OptTensor& bias, Activation activation,
+            const Tensor& into) {
   int64_t m = a.shape(-2), k = a.shape(-1), n = b.shape(-1);
   Shape batch = broadcast_shapes("matmul", leading(a.shape()), leading(b.shape()));
   Shape shape = batch;
@@ -83,10 +88,26 @@ Tensor gemm(const Tensor& a, const Tensor& b, const OptTensor& bias, Activation 
   };
   spread(x, sa);
   spread(z, sb);
-  GemmArgs args{.dtype = a.dtype(), .trans_a = x.trans, .trans_b = z.trans, .accumulate = false,
-                .activation = activation, .m = m, .n = n, .k = k, .lda = x.ld, .ldb = z.ld, .ldc = n,
-                .batch = count(batch), .batch_a = sa, .batch_b = sb, .batch_c = m * n, .a = x.t.read(),
-                .b = z.t.read(), .bias = bias ? bias->read() : nullptr, .c = y.write(), .work = nullptr};
+  GemmArgs args{.dtype = a.dtype(),
+                .trans_a = x.trans,
+                .trans_b = z.trans,
+                .accumulate = false,
+                .activation = activation,
+                .m = m,
+                .n = n,
+                .k = k,
+                .lda = x.ld,
+                .ldb = z.ld,
+                .ldc = n,
+                .batch = count(batch),
+                .batch_a = sa,
+                .batch_b = sb,
+                .batch_c = m * n,
+                .a = x.t.read(),
+                .b = z.t.read(),
+                .bias = bias ? bias->read() : nullptr,
+                .c = y.write(),
+                .work = nullptr};
   if (args.batch_b == 0 && args.batch > 1 && !args.trans_a && (sa == m * x.ld || m == 1) && args.lda >= k &&
       (m > 1 || sa >= k)) {  // one matrix for the whole batch: one tall product
     args.lda = m == 1 ? sa : x.ld;
@@ -113,7 +134,8 @@ void check_product(const char* op, const char* second, const Tensor& a, const Te
                       "' has no dimensions: use multiply for numbers");
   int64_t ka = a.shape(-1), kb = b.ndim() == 1 ? b.shape(0) : b.shape(-2);
   if (ka != kb)
-    raise<ValueError>("[", op, "] inner sizes of 'x1' and '", second, "' differ: ", a.shape(), " @ ", b.shape());
+    raise<ValueError>("[", op, "] inner sizes of 'x1' and '", second, "' differ: ", a.shape(), " @ ",
+                      b.shape());
 }
 
 // dA = dY B', dB = A' dY, summed over broadcast batch dimensions; written to the destination when there is one.
@@ -124,7 +146,9 @@ Tensor product_into(const Tensor& a, const Tensor& b, const Tensor& destination)
   return matmul(a, b);
 }
 
-Tensor rows(const Tensor& x) { return reshape(x, {x.size() / std::max<int64_t>(x.shape(-1), 1), x.shape(-1)}); }
+Tensor rows(const Tensor& x) {
+  return reshape(x, {x.size() / std::max<int64_t>(x.shape(-1), 1), x.shape(-1)});
+}
 
 }  // namespace
 
@@ -150,8 +174,8 @@ Tensor matmul(const Tensor& x1, const Tensor& x2) {
 
 std::tuple<Tensor, Tensor> matmul_backward(const Tensor& dy, const Tensor& x1, const Tensor& x2) {
   if (x1.ndim() < 2 || x2.ndim() < 2)
-    raise<ValueError>("[matmul_backward] arguments 'x1' and 'x2' must have at least two dimensions, not ", x1.shape(),
-                      " and ", x2.shape());
+    raise<ValueError>("[matmul_backward] arguments 'x1' and 'x2' must have at least two dimensions, not ",
+                      x1.shape(), " and ", x2.shape());
   check_product("matmul_backward", "x2", x1, x2);
   require_same_dtype("matmul_backward", "dy", dy, "x1", x1);
   require_same_dtype("matmul_backward", "x1", x1, "x2", x2);
@@ -178,7 +202,9 @@ Tensor linear(const Tensor& x0, const Tensor& w0, const OptTensor& b0, Activatio
   if (b0) b = contiguous(cast(*b0, dtype));
   Shape shape = x.shape();
   shape[shape.ndim() - 1] = w.shape(1);
-  Tensor x2 = x.ndim() == 2 ? x : reshape(x.detach(), {count(x.shape()) / std::max<int64_t>(w.shape(0), 1), w.shape(0)});
+  Tensor x2 = x.ndim() == 2
+                  ? x
+                  : reshape(x.detach(), {count(x.shape()) / std::max<int64_t>(w.shape(0), 1), w.shape(0)});
   if (w.shape(0) == 0) {  // rows cannot be told from an empty array
     Shape lead = x.shape();
     lead.resize(lead.ndim() - 1);
@@ -201,19 +227,26 @@ Tensor linear(const Tensor& x0, const Tensor& w0, const OptTensor& b0, Activatio
   return y;
 }
 
-Tensor csr_matmul(const Tensor& indptr, const Tensor& indices, const Tensor& values, int64_t n_rows, int64_t n_cols,
-                  const Tensor& x, bool transpose) {
+Tensor csr_matmul(const Tensor& indptr, const Tensor& indices, const Tensor& values, int64_t n_rows,
+                  int64_t n_cols, const Tensor& x, bool transpose) {
   int64_t inner = transpose ? n_rows : n_cols, outer = transpose ? n_cols : n_rows;
   if (x.ndim() != 2 || x.shape(0) != inner)
-    raise<ValueError>("[csr_matmul] argument 'x' of shape ", x.shape(), " does not start with the ", inner, " ",
-                      transpose ? "rows" : "columns", " of the sparse matrix");
+    raise<ValueError>("[csr_matmul] argument 'x' of shape ", x.shape(), " does not start with the ", inner,
+                      " ", transpose ? "rows" : "columns", " of the sparse matrix");
   DType dtype = promote(values.dtype(), x.dtype());
   if (!is_float(dtype)) dtype = DType::float64;
   Tensor v = contiguous(cast(values, dtype)), z = contiguous(cast(x, dtype));
   Tensor y = result({outer, z.shape(1)}, dtype);
-  CsrGemmArgs args{.dtype = dtype, .transpose = transpose, .rows = n_rows, .cols = n_cols, .n = z.shape(1),
-                   .indptr = indptr.read<int64_t>(), .indices = indices.read<int64_t>(), .values = v.read(),
-                   .x = z.read(), .y = y.write()};
+  CsrGemmArgs args{.dtype = dtype,
+                   .transpose = transpose,
+                   .rows = n_rows,
+                   .cols = n_cols,
+                   .n = z.shape(1),
+                   .indptr = indptr.read<int64_t>(),
+                   .indices = indices.read<int64_t>(),
+                   .values = v.read(),
+                   .x = z.read(),
+                   .y = y.write()};
   launch("csr_gemm", kernels().linalg.csr_gemm, args,
          static_cast<double>(v.size()) * static_cast<double>(z.shape(1)) * 0.5);
   record("csr_matmul", {z}, {y}, [=](Backward& b) {

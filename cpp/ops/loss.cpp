@@ -26,12 +26,15 @@ Rows to_rows(const char* op, const Tensor& x, int64_t axis) {
   r.rows = r.cols == 0 ? 0 : x.size() / r.cols;
   return r;
 }
-bool in_place(const Rows& r) { return r.order == r.inverse && r.order[r.order.ndim() - 1] == r.order.ndim() - 1; }
+bool in_place(const Rows& r) {
+  return r.order == r.inverse && r.order[r.order.ndim() - 1] == r.order.ndim() - 1;
+}
 
 Tensor softmax_forward(const char* op, const Tensor& x, int64_t axis, bool log) {
   Rows r = to_rows(op, x, axis);
   Tensor y = in_place(r) ? result(r.x.shape(), x.dtype()) : empty(r.x.shape(), x.dtype());
-  SoftmaxArgs args{.dtype = x.dtype(), .log = log, .rows = r.rows, .cols = r.cols, .x = r.x.read(), .y = y.write()};
+  SoftmaxArgs args{
+      .dtype = x.dtype(), .log = log, .rows = r.rows, .cols = r.cols, .x = r.x.read(), .y = y.write()};
   launch(op, kernels().loss.softmax, args, 2.0 * static_cast<double>(x.size()));
   return in_place(r) ? y : transpose(y, r.inverse);
 }
@@ -40,11 +43,17 @@ Tensor softmax_gradient(const char* op, const Tensor& dy, const Tensor& y, int64
   require_float(op, "dy", dy);
   require_same_dtype(op, "dy", dy, "y", y);
   if (!(dy.shape() == y.shape()))
-    raise<ValueError>("[", op, "] arguments 'dy' and 'y' have different shapes: ", dy.shape(), " and ", y.shape());
+    raise<ValueError>("[", op, "] arguments 'dy' and 'y' have different shapes: ", dy.shape(), " and ",
+                      y.shape());
   Rows g = to_rows(op, dy, axis), r = to_rows(op, y, axis);
   Tensor dx = in_place(r) ? result(r.x.shape(), y.dtype()) : empty(r.x.shape(), y.dtype());
-  SoftmaxBackwardArgs args{.dtype = y.dtype(), .log = log, .rows = r.rows, .cols = r.cols, .y = r.x.read(),
-                           .dy = g.x.read(), .dx = dx.write()};
+  SoftmaxBackwardArgs args{.dtype = y.dtype(),
+                           .log = log,
+                           .rows = r.rows,
+                           .cols = r.cols,
+                           .y = r.x.read(),
+                           .dy = g.x.read(),
+                           .dx = dx.write()};
   launch(op, kernels().loss.softmax_backward, args, static_cast<double>(y.size()));
   return in_place(r) ? dx : transpose(dx, r.inverse);
 }
@@ -52,22 +61,19 @@ Tensor softmax_gradient(const char* op, const Tensor& dy, const Tensor& y, int64
 }  // namespace
 
 Tensor softmax_backward(const Tensor& dy, const Tensor& y, int64_t axis) {
-  if (grad_enabled() && (needs_grad(dy) || needs_grad(y)))
-    return y * (dy - sum(dy * y, Axes{axis}, true));
+  if (grad_enabled() && (needs_grad(dy) || needs_grad(y))) return y * (dy - sum(dy * y, Axes{axis}, true));
   return softmax_gradient("softmax_backward", dy, y, axis, false);
 }
 Tensor log_softmax_backward(const Tensor& dy, const Tensor& y, int64_t axis) {
-  if (grad_enabled() && (needs_grad(dy) || needs_grad(y)))
-    return dy - exp(y) * sum(dy, Axes{axis}, true);
+  if (grad_enabled() && (needs_grad(dy) || needs_grad(y))) return dy - exp(y) * sum(dy, Axes{axis}, true);
   return softmax_gradient("log_softmax_backward", dy, y, axis, true);
 }
 
 Tensor softmax(const Tensor& x0, int64_t axis) {
   Tensor x = as_float(x0);
   Tensor y = softmax_forward("softmax", x, axis, false);
-  record("softmax", {x}, {y}, [y = save_output(y), axis](Backward& b) {
-    b.set(0, softmax_backward(b.grad(), b.get(y), axis));
-  });
+  record("softmax", {x}, {y},
+         [y = save_output(y), axis](Backward& b) { b.set(0, softmax_backward(b.grad(), b.get(y), axis)); });
   if (normalize_axis("softmax", axis, x.ndim()) == x.ndim() - 1 && y.impl() != x.impl()) {
     y.impl()->logits = Ref<TensorImpl>(x.impl());
     y.impl()->head = TensorImpl::Head::softmax;
@@ -98,11 +104,11 @@ Labels check_labels(const char* op, const Tensor& logits, const Tensor& labels) 
   lead.resize(lead.ndim() - 1);
   if (is_integer(labels.dtype()) && labels.shape() == lead) return {contiguous(labels.detach()), false};
   if (is_integer(labels.dtype()) && !(labels.shape() == logits.shape()))
-    raise<ValueError>("[", op, "] argument 'labels' of integers has shape ", labels.shape(), ", expected ", lead,
-                      " (one id a row of 'logits' ", logits.shape(), ")");
+    raise<ValueError>("[", op, "] argument 'labels' of integers has shape ", labels.shape(), ", expected ",
+                      lead, " (one id a row of 'logits' ", logits.shape(), ")");
   if (!(labels.shape() == logits.shape()))
-    raise<ValueError>("[", op, "] argument 'labels' has shape ", labels.shape(), ", expected that of 'logits' ",
-                      logits.shape(), ", or integer ids of shape ", lead);
+    raise<ValueError>("[", op, "] argument 'labels' has shape ", labels.shape(),
+                      ", expected that of 'logits' ", logits.shape(), ", or integer ids of shape ", lead);
   if (labels.dtype() == DType::boolean || is_integer(labels.dtype()) || labels.dtype() != logits.dtype())
     return {contiguous(cast(labels.detach(), logits.dtype())), true};
   return {contiguous(labels.detach()), true};
@@ -119,11 +125,18 @@ struct Forward {
 Forward forward(const char* op, const Tensor& logits, const Labels& l, const Tensor& loss) {
   Tensor proba = empty(logits.shape(), logits.dtype());
   IdCheck check(op, "labels");
-  CrossEntropyArgs args{.dtype = logits.dtype(), .label_dtype = l.dense ? DType::int64 : l.t.dtype(),
-                        .rows = loss.size(), .cols = logits.shape(-1), .x = logits.read(),
-                        .target = l.dense ? l.t.read() : nullptr, .label = l.dense ? nullptr : l.t.read(),
-                        .loss = loss.write(), .proba = proba.write(), .status = check.status()};
-  launch("softmax_cross_entropy", kernels().loss.cross_entropy, args, 2.0 * static_cast<double>(logits.size()));
+  CrossEntropyArgs args{.dtype = logits.dtype(),
+                        .label_dtype = l.dense ? DType::int64 : l.t.dtype(),
+                        .rows = loss.size(),
+                        .cols = logits.shape(-1),
+                        .x = logits.read(),
+                        .target = l.dense ? l.t.read() : nullptr,
+                        .label = l.dense ? nullptr : l.t.read(),
+                        .loss = loss.write(),
+                        .proba = proba.write(),
+                        .status = check.status()};
+  launch("softmax_cross_entropy", kernels().loss.cross_entropy, args,
+         2.0 * static_cast<double>(logits.size()));
   check.check();
   return {loss, proba};
 }
@@ -133,10 +146,16 @@ Tensor backward(const Tensor& dy, const Tensor& proba, const Labels& l) {
   bool repeated = dy.ndim() == 1 && dy.strides()[0] == 0;
   Tensor g = repeated ? dy : contiguous(dy);
   Tensor dx = result(proba.shape(), proba.dtype());
-  CrossEntropyBackwardArgs args{.dtype = proba.dtype(), .label_dtype = l.dense ? DType::int64 : l.t.dtype(),
-                                .rows = dy.size(), .cols = proba.shape(-1), .proba = proba.read(),
-                                .target = l.dense ? l.t.read() : nullptr, .label = l.dense ? nullptr : l.t.read(),
-                                .dloss = g.read(), .stride_dloss = repeated ? 0 : 1, .dx = dx.write()};
+  CrossEntropyBackwardArgs args{.dtype = proba.dtype(),
+                                .label_dtype = l.dense ? DType::int64 : l.t.dtype(),
+                                .rows = dy.size(),
+                                .cols = proba.shape(-1),
+                                .proba = proba.read(),
+                                .target = l.dense ? l.t.read() : nullptr,
+                                .label = l.dense ? nullptr : l.t.read(),
+                                .dloss = g.read(),
+                                .stride_dloss = repeated ? 0 : 1,
+                                .dx = dx.write()};
   launch("softmax_cross_entropy_backward", kernels().loss.cross_entropy_backward, args,
          static_cast<double>(proba.size()));
   return dx;
@@ -174,8 +193,10 @@ Tensor softmax_cross_entropy(const Tensor& logits0, const Tensor& labels) {
   Shape lead = rows_of(op, logits);
   auto [loss, proba] = forward(op, logits, l, result(lead, logits.dtype()));
   record(op, {logits}, {loss}, [logits = save(logits), l, proba = proba](Backward& b) {
-    if (grad_enabled()) b.set(0, softmax_cross_entropy_backward(b.grad(), b.get(logits), l.t));
-    else b.set(0, backward(b.grad(), proba, l));
+    if (grad_enabled())
+      b.set(0, softmax_cross_entropy_backward(b.grad(), b.get(logits), l.t));
+    else
+      b.set(0, backward(b.grad(), proba, l));
   });
   return loss;
 }
@@ -183,8 +204,8 @@ Tensor softmax_cross_entropy(const Tensor& logits0, const Tensor& labels) {
 namespace {
 void check_pair(const char* op, const char* a, const Tensor& x, const char* b, const Tensor& y) {
   if (!(x.shape() == y.shape()))
-    raise<ValueError>("[", op, "] arguments '", a, "' and '", b, "' have different shapes: ", x.shape(), " and ",
-                      y.shape(), ". Losses do not broadcast: reshape one of them");
+    raise<ValueError>("[", op, "] arguments '", a, "' and '", b, "' have different shapes: ", x.shape(),
+                      " and ", y.shape(), ". Losses do not broadcast: reshape one of them");
 }
 }  // namespace
 

@@ -16,7 +16,9 @@ namespace pl::ops {
 
 using OptTensor = std::optional<Tensor>;
 using OptAxes = std::optional<Axes>;  // nothing: all axes
-struct Pair { int64_t h, w; };
+struct Pair {
+  int64_t h, w;
+};
 
 // elementwise.cpp, activations.cpp: one output shaped as the inputs broadcast
 Tensor negative(const Tensor& x);
@@ -89,8 +91,8 @@ Tensor logical_xor(const Tensor& x1, const Tensor& x2);
 Tensor where(const Tensor& condition, const Tensor& x1, const Tensor& x2);
 Tensor clip(const Tensor& x, const OptTensor& min, const OptTensor& max);
 Tensor cast(const Tensor& x, DType dtype);
-Tensor copy(const Tensor& x);           // contiguous, new memory
-Tensor contiguous(const Tensor& x);     // x itself when it is already
+Tensor copy(const Tensor& x);        // contiguous, new memory
+Tensor contiguous(const Tensor& x);  // x itself when it is already
 Tensor full(const Shape& shape, double value, DType dtype);
 Tensor stop_gradient(const Tensor& x);
 // In place; x is broadcast and cast (same-kind) to dst.
@@ -120,8 +122,8 @@ Tensor matmul(const Tensor& x1, const Tensor& x2);
 std::tuple<Tensor, Tensor> matmul_backward(const Tensor& dy, const Tensor& x1, const Tensor& x2);
 Tensor linear(const Tensor& x, const Tensor& w, const OptTensor& b, Activation activation);
 // y = A x (or A' x): A in CSR form with shape (rows, cols); values and x float32 or float64.
-Tensor csr_matmul(const Tensor& indptr, const Tensor& indices, const Tensor& values, int64_t rows, int64_t cols,
-                  const Tensor& x, bool transpose);
+Tensor csr_matmul(const Tensor& indptr, const Tensor& indices, const Tensor& values, int64_t rows,
+                  int64_t cols, const Tensor& x, bool transpose);
 
 // layout.cpp: views where they can be
 Tensor reshape(const Tensor& x, const Shape& shape);
@@ -175,9 +177,9 @@ std::tuple<Tensor, Tensor, Tensor> conv2d_backward(const Tensor& dy, const Tenso
 std::tuple<Tensor, Tensor> lstm_cell(const Tensor& x, const Tensor& h, const Tensor& c, const Tensor& w,
                                      const Tensor& u, const OptTensor& b, Activation activation);
 // dx, dh, dc, dw, du, db
-std::vector<Tensor> lstm_cell_backward(const Tensor& dh_out, const Tensor& dc_out, const Tensor& x, const Tensor& h,
-                                       const Tensor& c, const Tensor& w, const Tensor& u, const OptTensor& b,
-                                       Activation activation);
+std::vector<Tensor> lstm_cell_backward(const Tensor& dh_out, const Tensor& dc_out, const Tensor& x,
+                                       const Tensor& h, const Tensor& c, const Tensor& w, const Tensor& u,
+                                       const OptTensor& b, Activation activation);
 
 // optim.cpp: in place
 void sgd_update(const Tensor& p, const Tensor& g, double lr, double momentum, const OptTensor& velocity,

@@ -16,7 +16,8 @@ void check_state(const char* op, const char* name, const Tensor& t, const Tensor
 
 void check_target(const char* op, const char* name, const Tensor& t) {
   if (t.readonly()) raise<ValueError>("[", op, "] argument '", name, "' is read-only");
-  if (!t.is_contiguous()) raise<ValueError>("[", op, "] argument '", name, "' must be contiguous to be updated in place");
+  if (!t.is_contiguous())
+    raise<ValueError>("[", op, "] argument '", name, "' must be contiguous to be updated in place");
 }
 
 void check_apart(const char* op, const char* a, const Tensor& x, const char* b, const Tensor& y) {
@@ -24,7 +25,8 @@ void check_apart(const char* op, const char* a, const Tensor& x, const char* b, 
 }
 
 void check_range(const char* op, const char* name, double v, double low, double high) {
-  if (!(v >= low && v < high)) raise<ValueError>("[", op, "] argument '", name, "' must be in [", low, ", ", high, "), not ", v);
+  if (!(v >= low && v < high))
+    raise<ValueError>("[", op, "] argument '", name, "' must be in [", low, ", ", high, "), not ", v);
 }
 
 // Writes the one-segment table and the scalars of a call on single arrays.
@@ -33,8 +35,15 @@ struct Single {
   Single(const Tensor& p, const Tensor& g, void* s1, void* s2, double lr, double decay, int64_t step)
       : segment(empty_host({static_cast<int64_t>(sizeof(Segment))}, DType::uint8)),
         scalars(empty_host({static_cast<int64_t>(sizeof(OptimScalars))}, DType::uint8)) {
-    Segment s{.p = p.write(), .g = g.read(), .s1 = s1, .s2 = s2, .n = p.size(), .rate = 1,
-              .decay = decay, .frozen = 0, .reserved = 0};
+    Segment s{.p = p.write(),
+              .g = g.read(),
+              .s1 = s1,
+              .s2 = s2,
+              .n = p.size(),
+              .rate = 1,
+              .decay = decay,
+              .frozen = 0,
+              .reserved = 0};
     OptimScalars o{.rate = lr, .step = step, .skipped = 0, .finite = 1, .reserved = 0};
     std::memcpy(segment.write(), &s, sizeof s);
     std::memcpy(scalars.write(), &o, sizeof o);
@@ -60,7 +69,8 @@ void sgd_update(const Tensor& p, const Tensor& g0, double lr, double momentum, c
   check_range(op, "lr", lr, 0, 1e300);
   check_range(op, "weight_decay", weight_decay, 0, 1e300);
   check_apart(op, "p", p, "g", g0);
-  if (momentum > 0 && !velocity) raise<ValueError>("[sgd_update] argument 'velocity' is needed with momentum");
+  if (momentum > 0 && !velocity)
+    raise<ValueError>("[sgd_update] argument 'velocity' is needed with momentum");
   if (velocity) {
     check_state(op, "velocity", *velocity, p);
     check_target(op, "velocity", *velocity);
@@ -69,8 +79,14 @@ void sgd_update(const Tensor& p, const Tensor& g0, double lr, double momentum, c
   }
   Tensor g = contiguous(g0.detach());
   Single one(p, g, velocity ? velocity->write() : nullptr, nullptr, lr, weight_decay, 0);
-  SgdArgs args{.dtype = p.dtype(), .nesterov = nesterov, .decoupled = false, .momentum = momentum,
-               .segments = one.table(), .n_segments = 1, .loss = nullptr, .scalars = one.values()};
+  SgdArgs args{.dtype = p.dtype(),
+               .nesterov = nesterov,
+               .decoupled = false,
+               .momentum = momentum,
+               .segments = one.table(),
+               .n_segments = 1,
+               .loss = nullptr,
+               .scalars = one.values()};
   launch(op, kernels().optim.sgd, args, 0.5 * static_cast<double>(p.size()));
   one.check(op);
 }
@@ -87,7 +103,8 @@ void adam_update(const Tensor& p, const Tensor& g0, const Tensor& m, const Tenso
   check_target(op, "v", v);
   const std::pair<const char*, const Tensor*> all[] = {{"p", &p}, {"g", &g0}, {"m", &m}, {"v", &v}};
   for (int i = 0; i < 4; ++i)
-    for (int j = i + 1; j < 4; ++j) check_apart(op, all[i].first, *all[i].second, all[j].first, *all[j].second);
+    for (int j = i + 1; j < 4; ++j)
+      check_apart(op, all[i].first, *all[i].second, all[j].first, *all[j].second);
   check_range(op, "lr", lr, 0, 1e300);
   check_range(op, "beta_1", beta_1, 0, 1);
   check_range(op, "beta_2", beta_2, 0, 1);
@@ -96,8 +113,15 @@ void adam_update(const Tensor& p, const Tensor& g0, const Tensor& m, const Tenso
   if (step < 1) raise<ValueError>("[adam_update] argument 'step' counts from 1, not ", step);
   Tensor g = contiguous(g0.detach());
   Single one(p, g, m.write(), v.write(), lr, weight_decay, step - 1);
-  AdamArgs args{.dtype = p.dtype(), .decoupled = decoupled, .beta_1 = beta_1, .beta_2 = beta_2, .epsilon = epsilon,
-                .segments = one.table(), .n_segments = 1, .loss = nullptr, .scalars = one.values()};
+  AdamArgs args{.dtype = p.dtype(),
+                .decoupled = decoupled,
+                .beta_1 = beta_1,
+                .beta_2 = beta_2,
+                .epsilon = epsilon,
+                .segments = one.table(),
+                .n_segments = 1,
+                .loss = nullptr,
+                .scalars = one.values()};
   launch(op, kernels().optim.adam, args, 1.0 * static_cast<double>(p.size()));
   one.check(op);
 }
@@ -146,14 +170,20 @@ Update::Update(const UpdateRule& rule, const std::vector<Tensor>& params) : rule
   std::memcpy(scalars_.write(), &scalars, sizeof scalars);
   auto* table = static_cast<Segment*>(segments_.write());
   for (size_t i = 0; i < params_.size(); ++i)
-    table[i] = {.p = params_[i].impl()->data, .g = grads_[i].impl()->data,
+    table[i] = {.p = params_[i].impl()->data,
+                .g = grads_[i].impl()->data,
                 .s1 = slots > 0 ? slots_[0][i].impl()->data : nullptr,
-                .s2 = slots > 1 ? slots_[1][i].impl()->data : nullptr, .n = params_[i].size(), .rate = 1, .decay = 0,
-                .frozen = 0, .reserved = 0};
+                .s2 = slots > 1 ? slots_[1][i].impl()->data : nullptr,
+                .n = params_[i].size(),
+                .rate = 1,
+                .decay = 0,
+                .frozen = 0,
+                .reserved = 0};
 }
 
 void Update::set_segment(size_t i, double rate, double decay, bool frozen) {
-  if (i >= params_.size()) raise<IndexError>("[Update] argument 'i' (", i, ") exceeds the ", params_.size(), " parameters");
+  if (i >= params_.size())
+    raise<IndexError>("[Update] argument 'i' (", i, ") exceeds the ", params_.size(), " parameters");
   Segment& s = static_cast<Segment*>(segments_.write())[i];
   s.rate = rate;
   s.decay = decay;
@@ -176,14 +206,25 @@ void Update::apply(const Tensor& loss) {
   double cost = 0;
   for (const Tensor& p : params_) cost += static_cast<double>(p.size());
   if (rule_.kind == UpdateRule::sgd) {
-    SgdArgs args{.dtype = params_[0].dtype(), .nesterov = rule_.nesterov, .decoupled = rule_.decoupled,
-                 .momentum = rule_.momentum, .segments = table, .n_segments = static_cast<int64_t>(params_.size()),
-                 .loss = l, .scalars = scalars};
+    SgdArgs args{.dtype = params_[0].dtype(),
+                 .nesterov = rule_.nesterov,
+                 .decoupled = rule_.decoupled,
+                 .momentum = rule_.momentum,
+                 .segments = table,
+                 .n_segments = static_cast<int64_t>(params_.size()),
+                 .loss = l,
+                 .scalars = scalars};
     launch("sgd", ops::kernels().optim.sgd, args, 0.5 * cost);
   } else {
-    AdamArgs args{.dtype = params_[0].dtype(), .decoupled = rule_.decoupled, .beta_1 = rule_.beta_1,
-                  .beta_2 = rule_.beta_2, .epsilon = rule_.epsilon, .segments = table,
-                  .n_segments = static_cast<int64_t>(params_.size()), .loss = l, .scalars = scalars};
+    AdamArgs args{.dtype = params_[0].dtype(),
+                  .decoupled = rule_.decoupled,
+                  .beta_1 = rule_.beta_1,
+                  .beta_2 = rule_.beta_2,
+                  .epsilon = rule_.epsilon,
+                  .segments = table,
+                  .n_segments = static_cast<int64_t>(params_.size()),
+                  .loss = l,
+                  .scalars = scalars};
     launch("adam", ops::kernels().optim.adam, args, cost);
   }
 }

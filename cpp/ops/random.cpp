@@ -33,15 +33,24 @@ Tensor dropout(const Tensor& x0, double rate, const Tensor& generator) {
   Tensor x = contiguous(as_float(x0));
   if (rate == 0) return x;
   Tensor y = result(x.shape(), x.dtype()), mask = empty(x.shape(), DType::boolean);
-  DropoutArgs args{.dtype = x.dtype(), .rate = rate, .n = x.size(), .state = state_of("dropout", generator),
-                   .x = x.read(), .mask = static_cast<bool*>(mask.write()), .y = y.write()};
+  DropoutArgs args{.dtype = x.dtype(),
+                   .rate = rate,
+                   .n = x.size(),
+                   .state = state_of("dropout", generator),
+                   .x = x.read(),
+                   .mask = static_cast<bool*>(mask.write()),
+                   .y = y.write()};
   launch("dropout", kernels().random.dropout, args, static_cast<double>(x.size()));
   record("dropout", {x}, {y}, [mask, scale = 1 / (1 - rate)](Backward& b) {
     if (grad_enabled()) return b.set(0, b.grad() * cast(mask, b.grad().dtype()) * scale);
     Tensor g = contiguous(b.grad());
     Tensor dx = empty(g.shape(), g.dtype());
-    DropoutBackwardArgs back{.dtype = g.dtype(), .scale = scale, .n = g.size(), .mask = mask.read<bool>(),
-                             .dy = g.read(), .dx = dx.write()};
+    DropoutBackwardArgs back{.dtype = g.dtype(),
+                             .scale = scale,
+                             .n = g.size(),
+                             .mask = mask.read<bool>(),
+                             .dy = g.read(),
+                             .dx = dx.write()};
     launch("dropout_backward", kernels().random.dropout_backward, back, 0.3 * static_cast<double>(g.size()));
     b.set(0, dx);
   });
@@ -51,13 +60,21 @@ Tensor dropout(const Tensor& x0, double rate, const Tensor& generator) {
 Tensor random_fill(const Shape& shape, Distribution distribution, double low, double high, int64_t ilow,
                    int64_t ihigh, DType dtype, const Tensor& generator) {
   if (distribution == Distribution::bits) {
-    if (ihigh <= ilow) raise<ValueError>("[integers] argument 'high' (", ihigh, ") must exceed 'low' (", ilow, ")");
+    if (ihigh <= ilow)
+      raise<ValueError>("[integers] argument 'high' (", ihigh, ") must exceed 'low' (", ilow, ")");
   } else if (!is_float(dtype)) {
     raise<TypeError>("[random] argument 'dtype' must be float32 or float64, not ", dtype_name(dtype));
   }
   Tensor y = result(shape, dtype);
-  RandomArgs args{.dtype = dtype, .distribution = distribution, .n = y.size(), .low = low, .high = high,
-                  .ilow = ilow, .ihigh = ihigh, .state = state_of("random", generator), .y = y.write()};
+  RandomArgs args{.dtype = dtype,
+                  .distribution = distribution,
+                  .n = y.size(),
+                  .low = low,
+                  .high = high,
+                  .ilow = ilow,
+                  .ihigh = ihigh,
+                  .state = state_of("random", generator),
+                  .y = y.write()};
   launch("random", kernels().random.fill, args, 2.0 * static_cast<double>(y.size()));
   return y;
 }

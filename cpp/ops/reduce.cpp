@@ -33,8 +33,10 @@ Shape drop(const Shape& shape, const Axes& axes, bool keepdims) {
   for (int i = 0; i < shape.ndim(); ++i) {
     bool reduced = false;
     for (int64_t a : axes) reduced = reduced || a == i;
-    if (!reduced) out.push_back(shape[i]);
-    else if (keepdims) out.push_back(1);
+    if (!reduced)
+      out.push_back(shape[i]);
+    else if (keepdims)
+      out.push_back(1);
   }
   return out;
 }
@@ -46,8 +48,10 @@ bool merge(const Shape& shape, const Shape& strides, int from, int to, int64_t& 
   bool first = true;
   for (int i = to - 1; i >= from; --i) {
     if (shape[i] == 1) continue;
-    if (first) stride = strides[i];
-    else if (strides[i] != stride * size) return false;
+    if (first)
+      stride = strides[i];
+    else if (strides[i] != stride * size)
+      return false;
     first = false;
     size *= shape[i];
   }
@@ -99,9 +103,16 @@ Tensor reduce(const char* name, ReduceOp op, const Tensor& x, const Axes& axes, 
   Tensor y = result(drop(x.shape(), axes, keepdims), output_type(op, x.dtype()));
   if (y.size() == 0) return y;
   View3 v = as_three(x, axes);
-  ReduceArgs args{.op = op, .dtype = x.dtype(), .outer = v.outer, .n = v.n, .inner = v.inner,
-                  .stride_outer = v.stride_outer, .stride_n = v.stride_n, .stride_inner = v.stride_inner,
-                  .x = v.x.read(), .y = y.write()};
+  ReduceArgs args{.op = op,
+                  .dtype = x.dtype(),
+                  .outer = v.outer,
+                  .n = v.n,
+                  .inner = v.inner,
+                  .stride_outer = v.stride_outer,
+                  .stride_n = v.stride_n,
+                  .stride_inner = v.stride_inner,
+                  .x = v.x.read(),
+                  .y = y.write()};
   launch(name, kernels().reduce.reduce, args, 0.3 * static_cast<double>(x.size()));
   return y;
 }
@@ -138,7 +149,8 @@ Tensor extremum(const char* name, ReduceOp op, const Tensor& x, const OptAxes& a
 Tensor sum(const Tensor& x, const OptAxes& axis, bool keepdims) {
   Axes axes = resolve("sum", x, axis);
   Tensor y = reduce("sum", ReduceOp::sum, x, axes, keepdims);
-  record("sum", {x}, {y}, [shape = x.shape(), axes](Backward& b) { b.set(0, expand(b.grad(), shape, axes)); });
+  record("sum", {x}, {y},
+         [shape = x.shape(), axes](Backward& b) { b.set(0, expand(b.grad(), shape, axes)); });
   return y;
 }
 
@@ -161,7 +173,8 @@ Tensor prod(const Tensor& x, const OptAxes& axis, bool keepdims) {
     Tensor zero = equal(v, number(0.0));
     Tensor zeros = sum(cast(zero, v.dtype()), axes, true);
     Tensor rest = prod(where(zero, number(1.0), v), axes, true);
-    Tensor without = where(equal(zeros, number(0.0)), rest / where(zero, number(1.0), v), scalar(0.0, v.dtype()));
+    Tensor without =
+        where(equal(zeros, number(0.0)), rest / where(zero, number(1.0), v), scalar(0.0, v.dtype()));
     Tensor alone = where(logical_and(zero, equal(zeros, number(1.0))), rest, scalar(0.0, v.dtype()));
     b.set(0, expand(b.grad(), v.shape(), axes) * (without + alone));
   });
@@ -205,7 +218,8 @@ Tensor std(const Tensor& x, const OptAxes& axis, double ddof, bool keepdims) {
 }
 
 namespace {
-Tensor arg_extremum(const char* name, ReduceOp op, const Tensor& x, std::optional<int64_t> axis, bool keepdims) {
+Tensor arg_extremum(const char* name, ReduceOp op, const Tensor& x, std::optional<int64_t> axis,
+                    bool keepdims) {
   Axes axes = axis ? Axes{normalize_axis(name, *axis, x.ndim())} : all_axes(x.ndim());
   Tensor y = reduce(name, op, axis ? x : contiguous(x.detach()), axes, keepdims);
   return y;
@@ -229,8 +243,15 @@ Tensor cumsum(const Tensor& x0, std::optional<int64_t> axis, bool reverse) {
     int64_t outer = 1, inner = 1, n = x.shape()[static_cast<int>(a)];
     for (int i = 0; i < a; ++i) outer *= x.shape()[i];
     for (int i = static_cast<int>(a) + 1; i < x.ndim(); ++i) inner *= x.shape()[i];
-    CumsumArgs args{.dtype = x.dtype(), .reverse = reverse, .outer = outer, .n = n, .inner = inner,
-                    .stride_outer = n * inner, .stride_n = inner, .stride_inner = 1, .x = c.read(),
+    CumsumArgs args{.dtype = x.dtype(),
+                    .reverse = reverse,
+                    .outer = outer,
+                    .n = n,
+                    .inner = inner,
+                    .stride_outer = n * inner,
+                    .stride_n = inner,
+                    .stride_inner = 1,
+                    .x = c.read(),
                     .y = y.write()};
     launch("cumsum", kernels().reduce.cumsum, args, static_cast<double>(x.size()));
   }

@@ -22,7 +22,7 @@ class Update : public RefCounted {
   Update(const UpdateRule& rule, const std::vector<Tensor>& params);
 
   const std::vector<Tensor>& params() const { return params_; }
-  const std::vector<Tensor>& grads() const { return grads_; }      // views of the gradient arena
+  const std::vector<Tensor>& grads() const { return grads_; }  // views of the gradient arena
   const std::vector<Tensor>& slot(int i) const { return slots_[i]; }
   int slot_count() const { return static_cast<int>(slots_.size()); }
   void set_segment(size_t i, double rate, double decay, bool frozen);

@@ -69,6 +69,9 @@ class EarlyStopping(_Monitor):
         baseline: value to improve on first.
         restore_best_weights: put the weights of the best epoch back at the end, bit for bit.
         start_from_epoch: epochs before watching begins.
+
+    >>> EarlyStopping("val_loss", patience=3, restore_best_weights=True).patience
+    3
     """
 
     def __init__(

@@ -17,6 +17,7 @@ from pylearn.sparse import CSR
 Shape = tuple[int | None, ...]
 BASE_ARGUMENTS = (
     "name", "trainable", "dtype", "input_shape", "input_dim", "batch_input_shape", "activity_regularizer",
+    "weights",
 )  # fmt: skip
 _DTYPES = ("float32", "float64")
 
@@ -27,12 +28,22 @@ class Layer:
     ``call`` may also take ``training`` (bool) and ``mask``. ``compute_output_shape`` is found by a trial run when it
     is not written.
 
+    >>> import numpy as np
+    >>> class Scale(Layer):
+    ...     def build(self, input_shape):
+    ...         self.factor = self.add_weight("factor", (input_shape[-1],), "ones")
+    ...     def call(self, x):
+    ...         return x * self.factor
+    >>> Scale()(np.array([[1.0, 2.0]])).numpy()
+    array([[1., 2.]], dtype=float32)
+
     Args:
         name: unique within a model; ``dense``, ``dense_1``, … by default.
         trainable: whether ``fit`` changes the weights.
         dtype: ``"float32"`` or ``"float64"`` for weights and computation.
         input_shape: shape of one row (no batch axis), for the first layer of a ``Sequential``.
         input_dim: the same for rows of one axis.
+        weights: arrays to begin with, in the order of ``get_weights``, instead of the initializers' values.
         activity_regularizer: penalty on the output, per row.
     """
 
@@ -52,6 +63,7 @@ class Layer:
         self._nodes: list[symbolic.Node] = []
         self._weight_names: dict[int, str] = {}
         self._first_shape = _input_shape(type(self).__name__, kwargs)
+        self._first_weights = kwargs.pop("weights", None)
         registry.reject(self, kwargs, BASE_ARGUMENTS)
         if name is not None and (not isinstance(name, str) or not name or "/" in name):
             raise ValueError(f"a layer's name must be text without '/', got {name!r}")
@@ -235,6 +247,9 @@ class Layer:
         if not self.built:
             self.build(input_shape)
             self.built = True
+            if self._first_weights is not None:
+                self.set_weights(self._first_weights)
+                self._first_weights = None
 
     def _tensors(self, x: Any) -> Any:
         if isinstance(x, (list, tuple)) and all(isinstance(v, (int, float)) for v in structure.leaves(x)):
@@ -331,7 +346,7 @@ class Layer:
         config = dict(config)
         takes = registry.parameters(cls)
         if registry.takes_any(cls.__init__):
-            return registry.construct(cls, config, (*BASE_ARGUMENTS, "weights"))
+            return registry.construct(cls, config, BASE_ARGUMENTS)
         base = {key: config.pop(key) for key in BASE_ARGUMENTS if key in config and key not in takes}
         layer = registry.construct(cls, config)
         if "name" in base:

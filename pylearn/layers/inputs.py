@@ -74,6 +74,9 @@ def Input(
 
     Raises:
         TypeError: an argument that is not supported.
+
+    >>> Input(shape=(28, 28)).shape
+    (None, 28, 28)
     """
     if kwargs:
         registry.reject_names("Input", kwargs, ("shape", "batch_size", "dtype", "name"))

@@ -24,6 +24,9 @@ class Loss:
         reduction: ``"sum_over_batch_size"`` (the same as ``"mean"``): the sum of the weighted values over their
             number; ``"mean_with_sample_weight"``: over the sum of the weights; ``"sum"``; ``"none"``.
         name: key in logs; the snake-cased class name by default.
+
+    >>> MeanSquaredError()([1.0, 2.0], [1.0, 4.0])
+    2.0
     """
 
     labels = False  # targets are class ids (kept integers), not numbers

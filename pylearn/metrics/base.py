@@ -17,6 +17,13 @@ class Metric:
 
     Args:
         name: key in logs; the snake-cased class name by default.
+
+    >>> from pylearn.metrics import BinaryAccuracy
+    >>> metric = BinaryAccuracy()
+    >>> metric.update_state([1, 0], [0.9, 0.8])
+    >>> metric.update_state([1, 1], [0.9, 0.8])
+    >>> metric.result()
+    0.75
     """
 
     def __init__(self, name: str | None = None, **kwargs: Any) -> None:

@@ -27,6 +27,13 @@ class Model(Trainer):
         inputs: what ``Input`` returned.
         outputs: what calling layers on it gave.
         name: ``model``, ``model_1``, … by default.
+
+    >>> from pylearn.layers import Add, Dense, Input
+    >>> x = Input(shape=(4,))
+    >>> h = Dense(4, activation="relu")(x)
+    >>> model = Model(inputs=x, outputs=Dense(1)(Add()([x, h])))
+    >>> model.output_shape, model.count_params()
+    ((None, 1), 25)
     """
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:

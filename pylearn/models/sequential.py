@@ -22,6 +22,17 @@ class Sequential(Functional):
     Args:
         layers: the first layers; ``add`` appends more.
         name: ``sequential``, ``sequential_1``, … by default.
+
+    >>> import numpy as np
+    >>> from pylearn.layers import Dense
+    >>> model = Sequential([Dense(8, activation="relu", input_shape=(4,)), Dense(3, activation="softmax")])
+    >>> model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    >>> X, y = np.random.rand(90, 4), np.arange(90) % 3
+    >>> history = model.fit(X, y, epochs=2, verbose=0, validation_split=0.1)
+    >>> list(history.history)
+    ['loss', 'accuracy', 'val_loss', 'val_accuracy']
+    >>> model.predict(X).shape
+    (90, 3)
     """
 
     def __init__(self, layers: Sequence[Any] | None = None, name: str | None = None, **kwargs: Any) -> None:

@@ -17,6 +17,13 @@ class SGD(Optimizer):
         momentum: in [0, 1].
         nesterov: look ahead (Nesterov 1983; Sutskever et al. 2013).
         weight_decay: decoupled, p -= r · decay · p.
+
+    >>> import numpy as np, pylearn
+    >>> w = pylearn.asarray(np.array([1.0, 2.0]))
+    >>> loss, grads = pylearn.value_and_grad(lambda: (w * w).sum(), wrt=[w])()
+    >>> SGD(0.25).apply(grads, [w])
+    >>> w.numpy()
+    array([0.5, 1. ])
     """
 
     kind = "sgd"

@@ -43,6 +43,7 @@ def history(history: Any, path: str | os.PathLike[str] | None = None) -> Any:
                 epochs = range(1, len(record[key]) + 1)
                 axes.plot(epochs, record[key], label=label, marker="." if len(epochs) < 30 else None)
         axes.set(xlabel="epoch", title=name.replace("_", " "))
+        axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(alpha=0.3)
         if f"val_{name}" in record:
             axes.legend()

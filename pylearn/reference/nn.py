@@ -1,5 +1,7 @@
 """Softmax, the losses from logits, and the LSTM cell, with their gradients."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from .activations import sigmoid, softplus
@@ -109,12 +111,13 @@ def lstm_cell(x, h, c, w, u, b=None, activation="tanh"):
 def lstm_cell_backward(dh, dc, x, h, c, w, u, b=None, activation="tanh"):
     """Gradients of x, h, c, w, u, b from those of h' and c'."""
     i, f, g, o, act = _lstm_gates(x, h, w, u, b, activation)
-    slope = {  # of the activation, from its output
+    slopes: dict[str | None, Callable[[np.ndarray], np.ndarray]] = {  # of the activation, from its output
         "tanh": lambda y: 1 - y * y,
         "sigmoid": lambda y: y * (1 - y),
         "relu": lambda y: (y > 0).astype(float),
         None: np.ones_like,
-    }[activation]
+    }
+    slope = slopes[activation]
     x, h, c, w, u = (real(v) for v in (x, h, c, w, u))
     dh, y = real(dh), act(f * c + i * g)
     dc = real(dc) + dh * o * slope(y)

@@ -32,6 +32,10 @@ class L1L2(Regularizer):
     Args:
         l1: weight of the absolute values, ≥ 0.
         l2: weight of the squares, ≥ 0.
+
+    >>> import numpy as np
+    >>> float(L1L2(l1=0.5, l2=1.0)(np.array([1.0, -2.0])))
+    6.5
     """
 
     def __init__(self, l1: float = 0.0, l2: float = 0.0, **kwargs: Any) -> None:

@@ -28,7 +28,11 @@ class Schedule:
 
 
 class ExponentialDecay(Schedule):
-    """initial · decay_rate^(step / decay_steps), the exponent rounded down with ``staircase``."""
+    """initial · decay_rate^(step / decay_steps), the exponent rounded down with ``staircase``.
+
+    >>> ExponentialDecay(0.1, decay_steps=10, decay_rate=0.5)(20)
+    0.025
+    """
 
     def __init__(
         self,

@@ -36,9 +36,11 @@ def prepare(
     compiled = model.compiled("training")
     names, shapes = model.output_names(), model.output_shapes()
     places = compiled.places(names, shapes)
-    if y is None:
+    if y is None and compiled.loss is not None:
         raise ValueError(f"{what}y is missing: give the targets, or a generator of (x, y) as x")
-    ys = data.targets(y, places, f"{what}y")
+    ys = (
+        [] if y is None else data.targets(y, places, f"{what}y")
+    )  # none where layers make the loss (add_loss)
     arrays = data.Arrays(xs, ys)
     data.check_lengths(arrays, model.input_places(), places)
     if not compiled.resolved:

@@ -144,7 +144,10 @@ def _predict_arrays(
         if every_batch:
             hooks.on_predict_batch_begin(i, {})
         step = step_for(model, "predict", counts, form, end - begin, sparse)
-        found = step(sources, None, begin, end)
+        if step.plan is not None:  # copies the results before another thread can run the same recording
+            found = step.plan.run([s[begin:end] for s in sources])
+        else:
+            found = step(sources, None, begin, end)
         if step.reason and "eager" not in model._hinted:
             step.reason = ""
         if total == 1:

@@ -83,7 +83,7 @@ def fit(
     history = History()
     bar = ProgressBar(verbose)
     hooks = CallbackList(callbacks)
-    hooks.callbacks = [history, *hooks.callbacks, bar] if verbose != 0 else [history, *hooks.callbacks]
+    hooks.callbacks = [*hooks.callbacks, history, *([bar] if verbose != 0 else [])]
     if any(getattr(callback, "stops_on_nan", False) for callback in hooks):
         on_nan = "stop" if on_nan == "raise" else on_nan
     hooks.set_params({"epochs": int(epochs), "steps": feed.steps, "verbose": verbose})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 import time
 from typing import Any
@@ -60,9 +61,12 @@ class ProgressBar(Callback):
             self._open(f"Epoch {epoch + 1}/{self._epochs}")
 
     def _open(self, title: str) -> None:
-        from tqdm.auto import tqdm
-
-        where = {} if "ipykernel" in sys.modules else {"file": sys.stdout}
+        widgets = "ipykernel" in sys.modules and importlib.util.find_spec("ipywidgets") is not None
+        if widgets:
+            from tqdm.notebook import tqdm
+        else:
+            from tqdm import tqdm
+        where = {} if widgets else {"file": sys.stdout}
         self._bar = tqdm(
             total=(self.params or {}).get("steps"), desc=title, unit="batch", leave=True, **where
         )

@@ -35,7 +35,7 @@ def main(
     params = np.zeros(X.shape[1])
 
     history: dict[str, list[float]] = {"loss": [], "r2": []}
-    progress = tqdm(range(epochs), desc="epochs", disable=not verbose)
+    progress = tqdm(range(epochs), desc="epochs", disable=None if verbose else True)  # None: a terminal only
     for _ in progress:
         rng.shuffle(data)
         for example in data:
