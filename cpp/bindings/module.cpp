@@ -1,6 +1,9 @@
 // pylearn._core: the extension module.
 #include "bindings/module.h"
 
+#include <cxxabi.h>
+#include <unistd.h>
+
 #include "bindings/convert.h"
 #include "core/capture.h"
 #include "core/parallel.h"
@@ -15,11 +18,28 @@ const char* const kOps[] = {
 #undef OP
 };
 
+// Python ends a thread that asks for the GIL while the interpreter shuts down by unwinding it, which no destructor on
+// the way survives. Such a thread (a daemon inside a kernel) stops here instead, until the process is gone.
+template <class F>
+auto or_stop_at_exit(F take_gil) {
+#ifdef __GLIBCXX__
+  try {
+    return take_gil();
+  } catch (abi::__forced_unwind&) {
+    for (;;) pause();
+  }
+#else
+  return take_gil();
+#endif
+}
+
 // Runs on the thread that called a parallel_for, without the GIL.
 bool poll_signals() {
   if (!Py_IsInitialized()) return false;
-  py::gil_scoped_acquire gil;
-  return PyErr_CheckSignals() != 0;
+  return or_stop_at_exit([] {
+    py::gil_scoped_acquire gil;
+    return PyErr_CheckSignals() != 0;
+  });
 }
 
 py::dict info() {
@@ -54,7 +74,9 @@ PYBIND11_MODULE(_core, m) {
     }
   });
   set_gil_hooks({.release = []() -> void* { return PyGILState_Check() ? PyEval_SaveThread() : nullptr; },
-                 .acquire = [](void* state) { PyEval_RestoreThread(static_cast<PyThreadState*>(state)); }});
+                 .acquire = [](void* state) {
+                   or_stop_at_exit([state] { PyEval_RestoreThread(static_cast<PyThreadState*>(state)); });
+                 }});
   set_interrupt_poll(poll_signals);
   cpu_kernels();  // an unusable PYLEARN_ISA is told at import
 
