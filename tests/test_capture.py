@@ -245,7 +245,8 @@ def test_environment_turns_it_off() -> None:
         "PYLEARN_CAPTURE": "0",
         "PYTHONPATH": os.path.dirname(os.path.dirname(pylearn.__file__)),
     }
-    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=60)
+    command = [sys.executable, "-P", "-c", code]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60)
     assert "'recorded': 0" in done.stdout, done.stderr
 
 

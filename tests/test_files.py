@@ -93,9 +93,9 @@ def test_killed_while_writing_leaves_a_whole_file(tmp_path):
             files.write_bytes({str(path)!r}, bytes([48 + i % 10]) * 300_000)
     """)
     for round_ in range(10):
-        child = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE)
+        child = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, cwd=tmp_path)
         assert child.stdout is not None
-        child.stdout.readline()
+        assert child.stdout.readline() == b"ready\n"
         time.sleep(0.004 * round_)
         child.kill()
         child.wait()

@@ -21,7 +21,7 @@ LIMIT = 60  # seconds; a hang is what is looked for
 def python(code: str, **env: str) -> subprocess.CompletedProcess:
     return subprocess.run(
         [sys.executable, "-c", textwrap.dedent(code)],
-        env={**os.environ, "PYTHONPATH": HOME, **env},
+        env={**os.environ, "PYTHONPATH": HOME, "PYTHONSAFEPATH": "1", **env},
         capture_output=True,
         text=True,
         timeout=LIMIT,
@@ -127,7 +127,7 @@ def test_multiprocessing(method: str, tmp_path) -> None:
                 print(pool.map(work, [200, 300]) == [200.0**3, 300.0**3])
         """)
     )
-    env = {**os.environ, "PYTHONPATH": HOME}
+    env = {**os.environ, "PYTHONPATH": HOME, "PYTHONSAFEPATH": "1"}
     done = subprocess.run(
         [sys.executable, str(script)], env=env, capture_output=True, text=True, timeout=LIMIT
     )
@@ -165,7 +165,7 @@ def test_ctrl_c(work: str) -> None:
     """
     process = subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(code)],
-        env={**os.environ, "PYTHONPATH": HOME},
+        env={**os.environ, "PYTHONPATH": HOME, "PYTHONSAFEPATH": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -199,7 +199,7 @@ def test_an_update_in_place_is_whole_or_not_begun() -> None:
     """
     process = subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(code)],
-        env={**os.environ, "PYTHONPATH": HOME},
+        env={**os.environ, "PYTHONPATH": HOME, "PYTHONSAFEPATH": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

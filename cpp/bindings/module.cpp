@@ -74,9 +74,10 @@ PYBIND11_MODULE(_core, m) {
     }
   });
   set_gil_hooks({.release = []() -> void* { return PyGILState_Check() ? PyEval_SaveThread() : nullptr; },
-                 .acquire = [](void* state) {
-                   or_stop_at_exit([state] { PyEval_RestoreThread(static_cast<PyThreadState*>(state)); });
-                 }});
+                 .acquire =
+                     [](void* state) {
+                       or_stop_at_exit([state] { PyEval_RestoreThread(static_cast<PyThreadState*>(state)); });
+                     }});
   set_interrupt_poll(poll_signals);
   cpu_kernels();  // an unusable PYLEARN_ISA is told at import
 
