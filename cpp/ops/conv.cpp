@@ -38,11 +38,14 @@ Conv2dArgs geometry(const char* op, const Tensor& x, const Tensor& w, const Conv
     raise<ValueError>("[", op, "] argument 'w' must be (KH, KW, C/groups, F), not ", w.shape());
   constexpr int64_t most = INT32_MAX;  // so that kernels can add and multiply positions freely
   for (int64_t s : {o.strides.h, o.strides.w})
-    if (s < 1 || s > most) raise<ValueError>("[", op, "] argument 'strides' must be 1 to ", most, ", not ", s);
+    if (s < 1 || s > most)
+      raise<ValueError>("[", op, "] argument 'strides' must be 1 to ", most, ", not ", s);
   for (int64_t d : {o.dilation.h, o.dilation.w})
-    if (d < 1 || d > most) raise<ValueError>("[", op, "] argument 'dilation' must be 1 to ", most, ", not ", d);
+    if (d < 1 || d > most)
+      raise<ValueError>("[", op, "] argument 'dilation' must be 1 to ", most, ", not ", d);
   for (int64_t p : {o.pad_h.h, o.pad_h.w, o.pad_w.h, o.pad_w.w})
-    if (p < 0 || p > most) raise<ValueError>("[", op, "] argument 'padding' must be 0 to ", most, ", not ", p);
+    if (p < 0 || p > most)
+      raise<ValueError>("[", op, "] argument 'padding' must be 0 to ", most, ", not ", p);
   if (w.shape(0) < 1 || w.shape(1) < 1)
     raise<ValueError>("[", op, "] argument 'w' has an empty kernel: ", w.shape());
   if (o.groups < 1 || x.shape(3) % o.groups != 0 || w.shape(3) % o.groups != 0)
