@@ -47,6 +47,7 @@ struct Single {
     OptimScalars o{.rate = lr, .step = step, .skipped = 0, .finite = 1, .reserved = 0};
     std::memcpy(segment.write(), &s, sizeof s);
     std::memcpy(scalars.write(), &o, sizeof o);
+    if (recorder()) scalars = copy(scalars);  // a launch: the kernel counts the step, each replay starts anew
   }
   const Segment* table() const { return static_cast<const Segment*>(segment.read()); }
   OptimScalars* values() const { return static_cast<OptimScalars*>(scalars.write()); }
