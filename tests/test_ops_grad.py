@@ -117,6 +117,7 @@ def test_second_derivative(op: Op) -> None:
         check_differences(numeric, arrays, seconds, SECOND, where)
 
 
+@pytest.mark.filterwarnings("ignore:var")  # of one element, with ddof
 @pytest.mark.parametrize("dtype", TORCH)
 @pytest.mark.parametrize("op", TWINNED, ids=[op.name for op in TWINNED])
 def test_against_torch(op: Op, dtype: str) -> None:
