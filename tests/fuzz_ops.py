@@ -350,6 +350,25 @@ def under_asan() -> bool:
     return "libasan" in Path("/proc/self/maps").read_text()
 
 
+def hangs(name: str, seed: int, number: int, env: dict[str, str]) -> bool:
+    """Does the call stand still in a process of its own too?"""
+    command = [sys.executable, __file__, "--op", name, "--seed", str(seed), "--case", str(number)]
+    try:
+        subprocess.run(command, env=env, cwd=HERE, capture_output=True, timeout=4 * STILL)
+    except subprocess.TimeoutExpired:
+        return True
+    return False
+
+
+def evidence(text: str) -> str:
+    """What a dying child said: from a sanitizer's or the fault handler's first line on."""
+    starts = [
+        text.find(s) for s in ("ERROR: ", "runtime error", "Fatal Python error", "Traceback", "terminate")
+    ]
+    first = min((i for i in starts if i >= 0), default=max(len(text) - 1500, 0))
+    return text[max(first - 80, 0) : first + 1500]
+
+
 def fuzz(names: list[str], calls: int, seed: int, report: Any = print) -> int:
     """Every case in child processes; returns how many were wrong."""
     total, start, problems = len(names) * calls, 0, 0
@@ -360,6 +379,10 @@ def fuzz(names: list[str], calls: int, seed: int, report: Any = print) -> int:
             command = [sys.executable, __file__, "--child", "--calls", str(calls), "--seed", str(seed)]
             command += ["--case", str(start), "--notes", notes.name, "--op", *names]
             env = {**os.environ, "PYTHONFAULTHANDLER": "1"}
+            # under AddressSanitizer memory that cannot be had is an answer, not the end
+            env["ASAN_OPTIONS"] = (
+                env.get("ASAN_OPTIONS", "") + ":allocator_may_return_null=1:max_allocation_size_mb=4096"
+            )
             process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, env=env, cwd=HERE)
             at, since, limit = -1, time.monotonic(), 60.0  # the first case waits for the imports
             hung = False
@@ -384,10 +407,12 @@ def fuzz(names: list[str], calls: int, seed: int, report: Any = print) -> int:
                 report(f"{wrong}\n    {repeat_line(names[k // calls], seed, k % calls)}")
         if at >= total:
             break
+        start = at + 1
+        if hung and not hangs(names[at // calls], seed, at % calls, env):
+            continue  # the machine stood still, not the call
         problems += 1
         end = f"stood still for {STILL:g} s" if hung else f"died with status {process.returncode}"
-        report(f"{end}\n    {repeat_line(names[at // calls], seed, at % calls)}\n{text[-3000:]}")
-        start = at + 1
+        report(f"{end}\n    {repeat_line(names[at // calls], seed, at % calls)}\n{evidence(text)}")
         if problems > 200:
             report("more than 200 problems: stopped")
             break

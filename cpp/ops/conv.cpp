@@ -12,7 +12,7 @@ struct Axis {
 // Output size and padding before, along one axis. `same` pads so that out = ceil(size / stride), more at the end.
 Axis conv_axis(const char* op, int64_t size, int64_t kernel, int64_t stride, int64_t dilation, bool same,
                Pair pad) {
-  int64_t span, padded;
+  int64_t span;
   if (__builtin_mul_overflow(kernel - 1, dilation, &span) || __builtin_add_overflow(span, 1, &span))
     raise<ValueError>("[", op, "] argument 'dilation' is too large: ", dilation);
   if (same) {
@@ -23,9 +23,7 @@ Axis conv_axis(const char* op, int64_t size, int64_t kernel, int64_t stride, int
     int64_t total = std::max<int64_t>(last - size, 0);
     return {out, total / 2};
   }
-  if (pad.h < 0 || pad.w < 0) raise<ValueError>("[", op, "] argument 'padding' cannot be negative");
-  if (__builtin_add_overflow(size, pad.h, &padded) || __builtin_add_overflow(padded, pad.w, &padded))
-    raise<ValueError>("[", op, "] argument 'padding' is too large");
+  int64_t padded = size + pad.h + pad.w;
   if (padded < span)
     raise<ValueError>("[", op, "] argument 'w': a kernel spanning ", span, " does not fit into ", padded,
                       " (with padding)");
@@ -38,9 +36,16 @@ Conv2dArgs geometry(const char* op, const Tensor& x, const Tensor& w, const Conv
   if (x.ndim() != 4) raise<ValueError>("[", op, "] argument 'x' must be (N, H, W, C), not ", x.shape());
   if (w.ndim() != 4)
     raise<ValueError>("[", op, "] argument 'w' must be (KH, KW, C/groups, F), not ", w.shape());
-  if (o.strides.h < 1 || o.strides.w < 1) raise<ValueError>("[", op, "] argument 'strides' must be positive");
-  if (o.dilation.h < 1 || o.dilation.w < 1)
-    raise<ValueError>("[", op, "] argument 'dilation' must be positive");
+  constexpr int64_t most = INT32_MAX;  // so that kernels can add and multiply positions freely
+  for (int64_t s : {o.strides.h, o.strides.w})
+    if (s < 1 || s > most)
+      raise<ValueError>("[", op, "] argument 'strides' must be 1 to ", most, ", not ", s);
+  for (int64_t d : {o.dilation.h, o.dilation.w})
+    if (d < 1 || d > most)
+      raise<ValueError>("[", op, "] argument 'dilation' must be 1 to ", most, ", not ", d);
+  for (int64_t p : {o.pad_h.h, o.pad_h.w, o.pad_w.h, o.pad_w.w})
+    if (p < 0 || p > most)
+      raise<ValueError>("[", op, "] argument 'padding' must be 0 to ", most, ", not ", p);
   if (w.shape(0) < 1 || w.shape(1) < 1)
     raise<ValueError>("[", op, "] argument 'w' has an empty kernel: ", w.shape());
   if (o.groups < 1 || x.shape(3) % o.groups != 0 || w.shape(3) % o.groups != 0)
