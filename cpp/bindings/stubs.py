@@ -35,7 +35,7 @@ def generate() -> str:
 
 def tidied(stub: str) -> str:
     """Ops return what they are given, NumPy or Tensor, which no annotation of the module says; NumPy goes by np,
-    because inside the class Tensor its name is a method's; capsules, which Python versions name differently, are Any."""
+    because inside the class Tensor its name is a method's; capsules, whose name differs by Python, are Any."""
     stub = re.sub(r"\b(?:types|typing_extensions)\.CapsuleType", "typing.Any", stub)
     stub = re.sub(r"^import (?:types|typing_extensions)\n", "", stub, flags=re.MULTILINE)
     stub = re.sub(r"^(def \w+\(.*\)):$", r"\1 -> typing.Any:", stub, flags=re.MULTILINE)
