@@ -136,7 +136,9 @@ def markdown(records: Sequence[Record]) -> str:
         "Written by `python -m bench report` from the records in `bench/results/`: do not edit. The latest run of each",
         "kind on each machine. Times are medians of alternating rounds after the results were verified; in brackets",
         "the peer's time over pylearn's of the same run, above 1 where pylearn is faster. Compare ratios, not times of",
-        "different runs. Rates are those of the best round.",
+        "different runs. Rates are those of the best round. On a machine that is shared with others, libraries whose",
+        "threads wait by spinning (torch here) can take a thousand times longer when a processor is taken away from",
+        "them: such rows say nothing of the kernel. JAX does not always keep to the one thread it is asked for.",
     ]
     if not latest:
         lines += ["", "No records yet."]
