@@ -1,8 +1,8 @@
 """Kernels checked against their NumPy references, then timed against NumPy in the same run.
 
-A case is an op of ``pylearn.ops`` with one set of float32 arguments. Its result is compared with that of
-``pylearn.reference`` computed in float64; only then both are timed, alternately, on the float32 arguments,
-and the fastest call of each side is kept.
+A case is an op of ``pylearn.ops`` with one set of float32 arguments. Its result, and that of the same thing written in
+NumPy in float32 (``NUMPY``), are compared with ``pylearn.reference``, which computes in float64; only then both are
+timed, alternately, and the fastest call of each side is kept.
 """
 
 from __future__ import annotations
@@ -67,6 +67,63 @@ class Row:
 
     def record(self) -> dict[str, Any]:
         return {**asdict(self), "ratio": self.ratio if self.verified else None}
+
+
+def _softmax(x: np.ndarray) -> np.ndarray:
+    e = np.exp(x - x.max(axis=-1, keepdims=True))
+    e /= e.sum(axis=-1, keepdims=True)
+    return e
+
+
+def _losses(x: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    z = x - x.max(axis=-1, keepdims=True)
+    return np.log(np.exp(z).sum(axis=-1)) - z[np.arange(len(x)), labels]
+
+
+def _conv2d(x: np.ndarray, w: np.ndarray) -> np.ndarray:
+    windows = np.lib.stride_tricks.sliding_window_view(x, w.shape[:2], axis=(1, 2))  # (N, OH, OW, C, KH, KW)
+    n, oh, ow = windows.shape[:3]
+    columns = windows.transpose(0, 1, 2, 4, 5, 3).reshape(n * oh * ow, -1)
+    return (columns @ w.reshape(-1, w.shape[3])).reshape(n, oh, ow, -1)
+
+
+def _sigmoid(z: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-z))
+
+
+def _lstm_cell(x: Any, h: Any, c: Any, w: Any, u: Any, b: Any) -> tuple[np.ndarray, np.ndarray]:
+    i, f, g, o = np.split(x @ w + h @ u + b, 4, axis=1)
+    c = _sigmoid(f) * c + _sigmoid(i) * np.tanh(g)
+    return _sigmoid(o) * np.tanh(c), c
+
+
+def _sgd_update(p: np.ndarray, g: np.ndarray, lr: float) -> None:
+    p -= lr * g
+
+
+def _adam_update(p: np.ndarray, g: np.ndarray, m: np.ndarray, v: np.ndarray, step: int) -> None:
+    m *= 0.9
+    m += 0.1 * g
+    v *= 0.999
+    v += 0.001 * (g * g)
+    rate = 0.001 * math.sqrt(1 - 0.999**step) / (1 - 0.9**step)
+    p -= rate * m / (np.sqrt(v) + 1e-7)
+
+
+# What a NumPy user would write, in the arguments' own dtype.
+NUMPY: dict[str, Callable[..., Any]] = {
+    "matmul": np.matmul,
+    "exp": np.exp,
+    "tanh": np.tanh,
+    "add": np.add,
+    "sum": np.sum,
+    "softmax": _softmax,
+    "softmax_cross_entropy": _losses,
+    "conv2d": _conv2d,
+    "lstm_cell": _lstm_cell,
+    "sgd_update": _sgd_update,
+    "adam_update": _adam_update,
+}
 
 
 def _arrays(*shapes: tuple[int, ...]) -> Build:
@@ -167,15 +224,16 @@ def run(names: Sequence[str] = (), seconds: float = 0.2) -> Iterator[Row]:
 
 
 def measure(case: Case, op: Callable[..., Any], twin: Callable[..., Any], seconds: float) -> Row:
-    """Compare ``op`` with its NumPy twin on one case; time both unless they differ."""
+    """Compare ``op`` and plain NumPy with the float64 twin on one case; time both unless one differs."""
     args, kwargs = case.build(np.random.default_rng(0))
-    got = _results(case, op, [_copy(a) for a in args], kwargs)
     want = _results(case, twin, [_double(a) for a in args], kwargs)
-    errors = [_error(g, w) for g, w in zip(got, want)] if len(got) == len(want) else []
-    error = max(errors, default=math.inf)
-    if error > TOLERANCE:
-        return Row(case.kernel, case.label, 0.0, 0.0, error, False)
-    sides = [(f, [_copy(a) for a in args]) for f in (op, twin)]
+    plain = NUMPY[case.kernel]
+    error, numpy_error = (
+        _distance(_results(case, f, [_copy(a) for a in args], kwargs), want) for f in (op, plain)
+    )
+    if max(error, numpy_error) > TOLERANCE:
+        return Row(case.kernel, case.label, 0.0, 0.0, max(error, numpy_error), False)
+    sides = [(f, [_copy(a) for a in args]) for f in (op, plain)]
     loops = [_loops(f, arrays, kwargs, seconds / ROUNDS) for f, arrays in sides]
     best = [math.inf, math.inf]
     for _ in range(ROUNDS):
@@ -198,6 +256,13 @@ def _results(case: Case, f: Callable[..., Any], args: list[Any], kwargs: dict[st
     if case.updates:
         return [args[i] for i in case.updates]
     return [np.asarray(r) for r in (result if isinstance(result, tuple | list) else (result,))]
+
+
+def _distance(got: list[np.ndarray], want: list[np.ndarray]) -> float:
+    """The largest error among the results; infinite when their number differs."""
+    if len(got) != len(want):
+        return math.inf
+    return max((_error(g, w) for g, w in zip(got, want, strict=True)), default=math.inf)
 
 
 def _error(got: np.ndarray, want: np.ndarray) -> float:

@@ -153,6 +153,10 @@ def kernels(core, monkeypatch):
     return pylearn
 
 
+def test_bench_has_a_numpy_side_for_every_kernel():
+    assert set(benchmark.NUMPY) == set(benchmark.kernels())
+
+
 def test_bench_verifies_and_times(kernels, capsys):
     assert cli.main(["bench", "--seconds", "0.001"]) == 0
     shown = capsys.readouterr().out
