@@ -6,7 +6,7 @@ from __future__ import annotations
 import collections.abc
 import numpy as np
 import typing
-__all__: list[str] = ['Plan', 'PlanState', 'Tensor', 'Update', 'abandon_recording', 'abs', 'absolute_error', 'adam_update', 'add', 'all', 'any', 'arccos', 'arcsin', 'arctan', 'arctan2', 'argmax', 'argmin', 'asarray', 'assign', 'assign_add', 'binary_cross_entropy', 'broadcast_to', 'cast', 'ceil', 'clip', 'concatenate', 'conv2d', 'conv2d_backward', 'copy', 'copysign', 'cos', 'cosh', 'csr_matmul', 'cumsum', 'default_generator', 'detach', 'digamma', 'divide', 'dropout', 'elu', 'enter_grad', 'equal', 'erf', 'erfc', 'exit_grad', 'exp', 'expand_dims', 'expm1', 'flip', 'floor', 'floor_divide', 'fma_peak', 'fmod', 'from_dlpack', 'gelu', 'grad_enabled', 'grad_scope', 'gradients', 'greater', 'greater_equal', 'hard_sigmoid', 'huber', 'hypot', 'info', 'is_recording', 'is_watched', 'isfinite', 'isinf', 'isnan', 'leaky_relu', 'less', 'less_equal', 'lgamma', 'linear', 'log', 'log10', 'log1p', 'log2', 'log_softmax', 'log_softmax_backward', 'logaddexp', 'logical_and', 'logical_not', 'logical_or', 'logical_xor', 'logits_of', 'logsumexp', 'lstm_cell', 'lstm_cell_backward', 'make_generator', 'matmul', 'matmul_backward', 'max', 'maximum', 'mean', 'memory', 'min', 'minimum', 'multiply', 'negative', 'no_grad', 'not_equal', 'num_threads', 'one_hot', 'op_names', 'pad', 'power', 'prod', 'random_draw', 'random_integers', 'random_seed', 'reciprocal', 'relu', 'remainder', 'reshape', 'round', 'rsqrt', 'same_memory', 'selu', 'set_num_threads', 'sgd_update', 'sigmoid', 'sign', 'silu', 'sin', 'sinh', 'slice', 'softmax', 'softmax_backward', 'softmax_cross_entropy', 'softmax_cross_entropy_backward', 'softplus', 'softsign', 'split', 'sqrt', 'square', 'squared_error', 'squeeze', 'stack', 'std', 'stop_gradient', 'stream', 'subtract', 'sum', 'take', 'tan', 'tanh', 'transpose', 'trim_memory', 'trunc', 'var', 'watch', 'watch_parameter', 'where']
+__all__: list[str] = ['Plan', 'PlanState', 'Tensor', 'Update', 'abandon_recording', 'abs', 'absolute_error', 'adam_update', 'add', 'all', 'any', 'arccos', 'arcsin', 'arctan', 'arctan2', 'argmax', 'argmin', 'asarray', 'assign', 'assign_add', 'binary_cross_entropy', 'broadcast_to', 'cast', 'ceil', 'clip', 'concatenate', 'conv2d', 'conv2d_backward', 'copy', 'copysign', 'cos', 'cosh', 'csr_matmul', 'cumsum', 'default_generator', 'detach', 'digamma', 'divide', 'dropout', 'elu', 'enter_grad', 'equal', 'erf', 'erfc', 'exit_grad', 'exp', 'expand_dims', 'expm1', 'flip', 'floor', 'floor_divide', 'fma_peak', 'fmod', 'from_dlpack', 'gelu', 'grad_enabled', 'grad_scope', 'gradients', 'greater', 'greater_equal', 'hard_sigmoid', 'huber', 'hypot', 'info', 'is_recording', 'isfinite', 'isinf', 'isnan', 'leaky_relu', 'less', 'less_equal', 'lgamma', 'linear', 'log', 'log10', 'log1p', 'log2', 'log_softmax', 'log_softmax_backward', 'logaddexp', 'logical_and', 'logical_not', 'logical_or', 'logical_xor', 'logits_of', 'logsumexp', 'lstm_cell', 'lstm_cell_backward', 'make_generator', 'matmul', 'matmul_backward', 'max', 'maximum', 'mean', 'memory', 'min', 'minimum', 'multiply', 'negative', 'no_grad', 'not_equal', 'num_threads', 'one_hot', 'op_names', 'pad', 'power', 'prod', 'random_draw', 'random_integers', 'random_seed', 'reciprocal', 'relu', 'remainder', 'reshape', 'round', 'rsqrt', 'selu', 'set_num_threads', 'sgd_update', 'sigmoid', 'sign', 'silu', 'sin', 'sinh', 'slice', 'softmax', 'softmax_backward', 'softmax_cross_entropy', 'softmax_cross_entropy_backward', 'softplus', 'softsign', 'split', 'sqrt', 'square', 'squared_error', 'squeeze', 'stack', 'std', 'stop_gradient', 'stream', 'subtract', 'sum', 'take', 'tan', 'tanh', 'transpose', 'trim_memory', 'trunc', 'var', 'watch', 'watch_parameter', 'where']
 class Tensor:
     """
     An array that ops can be recorded on.
@@ -536,8 +536,6 @@ def info() -> dict:
     """
 def is_recording() -> bool:
     ...
-def is_watched(t: Tensor) -> bool:
-    ...
 def isfinite(x, *, out = None) -> typing.Any:
     """
     Is x neither NaN nor infinite?
@@ -736,8 +734,6 @@ def rsqrt(x, *, out = None) -> typing.Any:
     """
     1 / sqrt(x).
     """
-def same_memory(a: Tensor, b: Tensor) -> bool:
-    ...
 def selu(x, *, out = None) -> typing.Any:
     """
     Scaled ELU with the self-normalising constants (Klambauer et al. 2017).

@@ -108,8 +108,6 @@ bool needs_grad(const Tensor& t) { return t.has_node() && grad_enabled() && is_f
 
 void enter_grad() { ++depth; }
 void exit_grad() { --depth; }
-GradScope::GradScope() { enter_grad(); }
-GradScope::~GradScope() { exit_grad(); }
 bool set_no_grad(bool on) { return std::exchange(suspended, on); }
 
 Saved save(const Tensor& t) { return {t, t.storage().version(), -1}; }

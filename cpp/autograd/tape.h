@@ -7,12 +7,6 @@
 namespace pl {
 
 // Gradients are recorded inside; scopes nest, for higher orders.
-class GradScope {
- public:
-  GradScope();
-  ~GradScope();
-  GradScope(const GradScope&) = delete;
-};
 void enter_grad();
 void exit_grad();
 bool set_no_grad(bool on);  // of this thread; returns the state before

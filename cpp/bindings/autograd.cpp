@@ -43,7 +43,6 @@ void bind_autograd(py::module_& m) {
   m.def("watch", &watch, py::arg("t"), "A handle on t's elements to take gradients with respect to.");
   m.def("watch_parameter", &watch_parameter, py::arg("t"),
         "Mark t itself, for good, as something to differentiate by.");
-  m.def("is_watched", [](const Tensor& t) { return t.has_node(); }, py::arg("t"));
   m.def("detach", &Tensor::detach, py::arg("t"));
   m.def(
       "gradients",

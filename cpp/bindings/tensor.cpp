@@ -316,7 +316,6 @@ void bind_tensor(py::module_& m) {
                               t.impl()->head == TensorImpl::Head::softmax ? "softmax" : "sigmoid");
       },
       py::arg("y"), "(logits, 'softmax' or 'sigmoid') when y is that function's own output, else None.");
-  m.def("same_memory", &same_memory, py::arg("a"), py::arg("b"));
 }
 
 }  // namespace pl

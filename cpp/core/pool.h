@@ -45,7 +45,6 @@ class Storage : public RefCounted {
   std::byte* data() const { return data_; }
   size_t bytes() const { return bytes_; }  // from data() on; 0 for foreign memory that is not contiguous
   bool readonly() const { return readonly_; }
-  bool is_foreign() const { return !pool_; }
   Pool* pool() const { return pool_.get(); }
   // Counts the writes in place, so that autograd can tell when a saved tensor has changed.
   uint32_t version() const { return version_.load(std::memory_order_relaxed); }

@@ -16,7 +16,6 @@ class RefCounted {
     if (refs_.fetch_sub(1, std::memory_order_acq_rel) == 1) const_cast<RefCounted*>(this)->destroy();
   }
   virtual void destroy() { delete this; }
-  long use_count() const { return refs_.load(std::memory_order_relaxed); }
 
  private:
   mutable std::atomic<long> refs_{0};

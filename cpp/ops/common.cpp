@@ -72,14 +72,4 @@ void require_same_dtype(const char* op, const char* a, const Tensor& x, const ch
 
 Tensor as_float(const Tensor& x) { return is_float(x.dtype()) ? x : cast(x, DType::float64); }
 
-const char* activation_name(Activation a) {
-  switch (a) {
-    case Activation::none: return "none";
-    case Activation::relu: return "relu";
-    case Activation::sigmoid: return "sigmoid";
-    case Activation::tanh: return "tanh";
-  }
-  return "?";
-}
-
 }  // namespace pl::ops

@@ -81,6 +81,5 @@ void copy_into(const Tensor& x, const Tensor& y, bool accumulate = false);  // y
 Tensor gemm(const Tensor& a, const Tensor& b, const OptTensor& bias, Activation activation,
             const Tensor& into);
 Tensor activation_grad(const Tensor& g, const Tensor& y, Activation activation);
-const char* activation_name(Activation a);
 
 }  // namespace pl::ops
