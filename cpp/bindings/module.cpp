@@ -85,6 +85,11 @@ PYBIND11_MODULE(_core, m) {
   bind_dlpack(m);
   bind_elementwise(m);
   bind_ops(m);
+  bind_loss(m);
+  bind_random(m);
+  bind_conv(m);
+  bind_rnn(m);
+  bind_optim(m);
   bind_autograd(m);
   bind_capture(m);
   bind_update(m);

@@ -7,7 +7,12 @@ namespace pl {
 void bind_tensor(pybind11::module_& m);       // tensor.cpp, and indexing.cpp
 void bind_dlpack(pybind11::module_& m);       // dlpack.cpp
 void bind_elementwise(pybind11::module_& m);  // ops_elementwise.cpp
-void bind_ops(pybind11::module_& m);          // ops.cpp: the other families
+void bind_ops(pybind11::module_& m);          // ops.cpp: reductions, products, layout, indexing
+void bind_loss(pybind11::module_& m);         // ops_loss.cpp
+void bind_random(pybind11::module_& m);       // ops_random.cpp
+void bind_conv(pybind11::module_& m);         // ops_conv.cpp
+void bind_rnn(pybind11::module_& m);          // ops_rnn.cpp
+void bind_optim(pybind11::module_& m);        // ops_optim.cpp
 void bind_autograd(pybind11::module_& m);     // autograd.cpp
 void bind_capture(pybind11::module_& m);      // capture.cpp
 void bind_update(pybind11::module_& m);       // update.cpp

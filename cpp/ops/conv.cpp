@@ -1,4 +1,6 @@
 // Two-dimensional convolution, NHWC images and HWIO kernels.
+#include "ops/conv.h"
+
 #include <algorithm>
 
 #include "ops/common.h"

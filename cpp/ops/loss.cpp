@@ -1,4 +1,6 @@
 // Softmax, and losses that start from logits. Shapes must agree: nothing is broadcast silently.
+#include "ops/loss.h"
+
 #include <algorithm>
 
 #include "ops/common.h"

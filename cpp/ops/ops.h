@@ -1,5 +1,6 @@
-// Every op, for C++: shapes and dtypes are checked here, once; results are new tensors and are recorded for autograd.
-// The Python signatures (bindings/ops_*.cpp) are the same.
+// The ops that other ops build on, for C++: elementwise, reductions, matrix products, layout, indexing. The other families
+// have headers of their own (loss.h, conv.h, ...). Shapes and dtypes are checked in the op, once; results are new tensors
+// and are recorded for autograd. The Python signatures (bindings/ops_*.cpp) are the same.
 #pragma once
 #include <optional>
 #include <string>
@@ -10,7 +11,6 @@
 #include "core/record.h"
 #include "core/tensor.h"
 #include "kernels/linalg.h"
-#include "kernels/random.h"
 
 namespace pl::ops {
 
@@ -142,49 +142,5 @@ Tensor flip(const Tensor& x, const OptAxes& axis);
 // embed.cpp
 Tensor take(const Tensor& x, const Tensor& indices, std::optional<int64_t> axis);
 Tensor one_hot(const Tensor& x, int64_t num_classes, DType dtype);
-
-// loss.cpp
-Tensor softmax(const Tensor& x, int64_t axis);
-Tensor softmax_backward(const Tensor& dy, const Tensor& y, int64_t axis);
-Tensor log_softmax(const Tensor& x, int64_t axis);
-Tensor log_softmax_backward(const Tensor& dy, const Tensor& y, int64_t axis);
-Tensor softmax_cross_entropy(const Tensor& logits, const Tensor& labels);
-Tensor softmax_cross_entropy_backward(const Tensor& dy, const Tensor& logits, const Tensor& labels);
-Tensor binary_cross_entropy(const Tensor& logits, const Tensor& targets);
-Tensor squared_error(const Tensor& x1, const Tensor& x2);
-Tensor absolute_error(const Tensor& x1, const Tensor& x2);
-Tensor huber(const Tensor& x1, const Tensor& x2, double delta);
-
-// random.cpp; the state is an int64 tensor of two words, a RngState
-Tensor make_generator(int64_t seed);
-Tensor default_generator();
-Tensor dropout(const Tensor& x, double rate, const Tensor& generator);
-Tensor random_fill(const Shape& shape, Distribution distribution, double low, double high, int64_t ilow,
-                   int64_t ihigh, DType dtype, const Tensor& generator);
-
-// conv.cpp
-struct Conv2dOptions {
-  Pair strides{1, 1}, dilation{1, 1};
-  bool same = false;              // padding="same"
-  Pair pad_h{0, 0}, pad_w{0, 0};  // before, after; when not `same`
-  int64_t groups = 1;
-};
-Tensor conv2d(const Tensor& x, const Tensor& w, const OptTensor& b, const Conv2dOptions& options);
-std::tuple<Tensor, Tensor, Tensor> conv2d_backward(const Tensor& dy, const Tensor& x, const Tensor& w,
-                                                   const Conv2dOptions& options);
-
-// rnn.cpp
-std::tuple<Tensor, Tensor> lstm_cell(const Tensor& x, const Tensor& h, const Tensor& c, const Tensor& w,
-                                     const Tensor& u, const OptTensor& b, Activation activation);
-// dx, dh, dc, dw, du, db
-std::vector<Tensor> lstm_cell_backward(const Tensor& dh_out, const Tensor& dc_out, const Tensor& x,
-                                       const Tensor& h, const Tensor& c, const Tensor& w, const Tensor& u,
-                                       const OptTensor& b, Activation activation);
-
-// optim.cpp: in place
-void sgd_update(const Tensor& p, const Tensor& g, double lr, double momentum, const OptTensor& velocity,
-                bool nesterov, double weight_decay);
-void adam_update(const Tensor& p, const Tensor& g, const Tensor& m, const Tensor& v, int64_t step, double lr,
-                 double beta_1, double beta_2, double epsilon, double weight_decay, bool decoupled);
 
 }  // namespace pl::ops

@@ -1,4 +1,6 @@
 // Optimizer steps in place: on single arrays (the kernel API) and on a whole model (update.h).
+#include "ops/optim.h"
+
 #include <cstring>
 
 #include "ops/common.h"

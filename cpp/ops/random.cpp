@@ -1,4 +1,6 @@
 // Random numbers and dropout. A generator is an int64 tensor of two words: the seed and the number of draws so far.
+#include "ops/random.h"
+
 #include <mutex>
 
 #include "ops/common.h"

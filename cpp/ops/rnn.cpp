@@ -1,4 +1,6 @@
 // The LSTM cell: two matrix products and one pointwise kernel. Gate order i, f, c, o (Keras).
+#include "ops/rnn.h"
+
 #include "ops/common.h"
 
 namespace pl::ops {

@@ -15,11 +15,13 @@ from .elementwise import *
 from .elementwise import __all__ as _elementwise
 from .linalg import *
 from .linalg import __all__ as _linalg
-from .nn import *
-from .nn import __all__ as _nn
+from .loss import *
+from .loss import __all__ as _loss
 from .random import dropout, philox, uniform
 from .reduce import *
 from .reduce import __all__ as _reduce
+from .rnn import *
+from .rnn import __all__ as _rnn
 from .shape import *
 from .shape import __all__ as _shape
 from .update import adam_update, assign, assign_add, sgd_update
@@ -31,7 +33,8 @@ __all__ = [
     *_reduce,
     *_linalg,
     *_shape,
-    *_nn,
+    *_loss,
+    *_rnn,
     "conv2d",
     "conv2d_backward",
     "same_padding",

@@ -1,0 +1,61 @@
+// Random draws.
+#include "bindings/module.h"
+#include "bindings/op.h"
+#include "ops/random.h"
+
+namespace pl {
+
+// dropout's generator: None is the default one
+struct GeneratorState {
+  Tensor state;
+};
+template <>
+struct From<GeneratorState> {
+  static GeneratorState get(Call& c, const char* what, py::handle h) {
+    if (h.is_none()) return {ops::default_generator()};
+    if (!is_tensor(h)) c.bad(what, "a Generator's state", h);
+    return {h.cast<Tensor&>()};
+  }
+};
+
+namespace {
+
+Tensor dropout(const Tensor& x, double rate, const GeneratorState& g) {
+  return ops::dropout(x, rate, g.state);
+}
+
+Tensor random_draw(const Shape& shape, int64_t kind, double low, double high, DType dtype,
+                   const GeneratorState& g) {
+  return ops::random_fill(shape, static_cast<Distribution>(kind), low, high, 0, 0, dtype, g.state);
+}
+Tensor random_integers(const Shape& shape, int64_t low, int64_t high, const GeneratorState& g) {
+  return ops::random_fill(shape, Distribution::bits, 0, 0, low, high, DType::int64, g.state);
+}
+
+}  // namespace
+
+void bind_random(py::module_& m) {
+  def_op(m, "dropout", pl::dropout, {"x", "rate", {"generator", None}},
+         "Each element is 0 with probability rate, else divided by 1 - rate.");
+
+  def_op(m, "random_draw", random_draw, {"shape", "kind", "low", "high", "dtype", {"generator", None}},
+         "Kind 0 uniform, 1 normal, 2 truncated normal; see pylearn.random.");
+  def_op(m, "random_integers", random_integers, {"shape", "low", "high", {"generator", None}},
+         "Integers in [low, high); see pylearn.random.");
+  m.def(
+      "make_generator",
+      [](py::handle seed) { return ops::make_generator(Call("Generator").integer("seed", seed)); },
+      py::arg("seed"));
+  m.def("default_generator", &ops::default_generator, "The state that dropout and initializers draw from.");
+  m.def(
+      "random_seed",
+      [](py::handle seed) {
+        Tensor g = ops::default_generator();
+        auto* words = static_cast<int64_t*>(g.write());
+        words[0] = Call("seed").integer("seed", seed);
+        words[1] = 0;
+      },
+      py::arg("seed"), "Restart the default generator.");
+}
+
+}  // namespace pl
