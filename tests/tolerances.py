@@ -23,6 +23,8 @@ VALUE: dict[str, dict[str, tuple[float, float]]] = {
 
 # Against central differences in float64.
 GRADIENT = {"rtol": 1e-5, "atol": 1e-7}
+# The same along a random direction of all arguments: rounding grows with the number of terms.
+DIRECTION = {"rtol": 1e-5, "atol": 1e-5}
 # Second derivatives against central differences of the first.
 SECOND = {"rtol": 1e-5, "atol": 1e-6}
 # Against torch, values and gradients, relative to max(1, |torch's|).

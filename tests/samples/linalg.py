@@ -128,6 +128,15 @@ def _torch_linear(t, x, w, b=None, activation=None):
     return y if activation is None else getattr(t, activation)(y)
 
 
+def _draw_matmul(rng: Rng, dtype: str) -> Sample:
+    """Any sizes, batches and memory orders."""
+    m, k, n = (int(v) for v in rng.integers(1, rng.choice([4, 40, 130]), 3))
+    batch = ((), (2,), (3, 1))[rng.integers(3)]
+    a, b = _pair(rng, (*batch, m, k), (*((), batch)[rng.integers(2)], k, n), dtype)
+    turned = lambda x: np.ascontiguousarray(x.swapaxes(-1, -2)).swapaxes(-1, -2)
+    return Sample((turned(a) if rng.random() < 0.5 else a, turned(b) if rng.random() < 0.5 else b))
+
+
 OPS = [
     Op(
         "matmul",
@@ -143,6 +152,7 @@ OPS = [
             Sample(_pair(rng, (2000, 3), (3, 400), dtype)),
             Sample(_pair(rng, (1, 2000), (2000, 600), dtype)),
         ],
+        draw=_draw_matmul,
         grad=(0, 1),
         tolerance="product",
         same_bits=False,

@@ -50,6 +50,9 @@ class Op:
     result: str = "same"
     more: Callable[[Rng, str], list[Sample]] | None = None  # for values only: tails, special values
     big: Callable[[Rng, str], list[Sample]] | None = None  # big enough for several threads
+    draw: Callable[[Rng, str], Sample] | None = (
+        None  # one call of a random configuration (test_ops_random.py)
+    )
     grad: tuple[int, ...] = ()  # positions of the differentiable arguments
     second: bool = True  # has second derivatives
     torch: Callable | None = None
