@@ -172,11 +172,15 @@ class LSTM(_Recurrent):
     def __init__(
         self, units: int, activation: Any = "tanh", recurrent_activation: Any = "sigmoid", use_bias: bool = True,
         kernel_initializer: Any = "glorot_uniform", recurrent_initializer: Any = "orthogonal",
-        bias_initializer: Any = "zeros", unit_forget_bias: bool = True, **kwargs: Any,
+        bias_initializer: Any = "zeros", unit_forget_bias: bool = True, kernel_regularizer: Any = None,
+        recurrent_regularizer: Any = None, bias_regularizer: Any = None, activity_regularizer: Any = None,
+        return_sequences: bool = False, return_state: bool = False, go_backwards: bool = False, **kwargs: Any,
     ) -> None:  # fmt: skip
         super().__init__(
-            units, activation, use_bias, kernel_initializer, recurrent_initializer, bias_initializer, **kwargs
-        )
+            units, activation, use_bias, kernel_initializer, recurrent_initializer, bias_initializer,
+            kernel_regularizer, recurrent_regularizer, bias_regularizer, activity_regularizer, return_sequences,
+            return_state, go_backwards, **kwargs,
+        )  # fmt: skip
         self.recurrent_activation = self._known(recurrent_activation, "recurrent_activation")
         self.unit_forget_bias = bool(unit_forget_bias)
 
@@ -229,11 +233,15 @@ class GRU(_Recurrent):
     def __init__(
         self, units: int, activation: Any = "tanh", recurrent_activation: Any = "sigmoid", use_bias: bool = True,
         kernel_initializer: Any = "glorot_uniform", recurrent_initializer: Any = "orthogonal",
-        bias_initializer: Any = "zeros", reset_after: bool = True, **kwargs: Any,
+        bias_initializer: Any = "zeros", kernel_regularizer: Any = None,
+        recurrent_regularizer: Any = None, bias_regularizer: Any = None, activity_regularizer: Any = None,
+        return_sequences: bool = False, return_state: bool = False, go_backwards: bool = False, reset_after: bool = True, **kwargs: Any,
     ) -> None:  # fmt: skip
         super().__init__(
-            units, activation, use_bias, kernel_initializer, recurrent_initializer, bias_initializer, **kwargs
-        )
+            units, activation, use_bias, kernel_initializer, recurrent_initializer, bias_initializer,
+            kernel_regularizer, recurrent_regularizer, bias_regularizer, activity_regularizer, return_sequences,
+            return_state, go_backwards, **kwargs,
+        )  # fmt: skip
         self.recurrent_activation = self._known(recurrent_activation, "recurrent_activation")
         self.reset_after = bool(reset_after)
 
