@@ -235,8 +235,8 @@ class GRU(_Recurrent):
         kernel_initializer: Any = "glorot_uniform", recurrent_initializer: Any = "orthogonal",
         bias_initializer: Any = "zeros", kernel_regularizer: Any = None,
         recurrent_regularizer: Any = None, bias_regularizer: Any = None, activity_regularizer: Any = None,
-        return_sequences: bool = False, return_state: bool = False, go_backwards: bool = False, reset_after: bool = True,
-        **kwargs: Any,
+        return_sequences: bool = False, return_state: bool = False, go_backwards: bool = False,
+        reset_after: bool = True, **kwargs: Any,
     ) -> None:  # fmt: skip
         super().__init__(
             units, activation, use_bias, kernel_initializer, recurrent_initializer, bias_initializer,
