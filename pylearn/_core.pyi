@@ -6,7 +6,7 @@ from __future__ import annotations
 import collections.abc
 import numpy as np
 import typing
-__all__: list[str] = ['Plan', 'PlanState', 'Tensor', 'Update', 'abandon_recording', 'abs', 'absolute_error', 'adam_update', 'add', 'all', 'any', 'arccos', 'arcsin', 'arctan', 'arctan2', 'argmax', 'argmin', 'asarray', 'assign', 'assign_add', 'binary_cross_entropy', 'broadcast_to', 'cast', 'ceil', 'clip', 'concatenate', 'conv2d', 'conv2d_backward', 'copy', 'copysign', 'cos', 'cosh', 'csr_matmul', 'cumsum', 'default_generator', 'detach', 'digamma', 'divide', 'dropout', 'elu', 'enter_grad', 'equal', 'erf', 'erfc', 'exit_grad', 'exp', 'expand_dims', 'expm1', 'flip', 'floor', 'floor_divide', 'fma_peak', 'fmod', 'from_dlpack', 'gelu', 'grad_enabled', 'grad_scope', 'gradients', 'greater', 'greater_equal', 'hard_sigmoid', 'huber', 'hypot', 'info', 'is_recording', 'isfinite', 'isinf', 'isnan', 'leaky_relu', 'less', 'less_equal', 'lgamma', 'linear', 'log', 'log10', 'log1p', 'log2', 'log_softmax', 'log_softmax_backward', 'logaddexp', 'logical_and', 'logical_not', 'logical_or', 'logical_xor', 'logits_of', 'logsumexp', 'lstm_cell', 'lstm_cell_backward', 'make_generator', 'matmul', 'matmul_backward', 'max', 'maximum', 'mean', 'memory', 'min', 'minimum', 'multiply', 'negative', 'no_grad', 'not_equal', 'num_threads', 'one_hot', 'op_names', 'pad', 'power', 'prod', 'random_draw', 'random_integers', 'random_seed', 'reciprocal', 'relu', 'remainder', 'reshape', 'round', 'rsqrt', 'selu', 'set_num_threads', 'sgd_update', 'sigmoid', 'sign', 'silu', 'sin', 'sinh', 'slice', 'softmax', 'softmax_backward', 'softmax_cross_entropy', 'softmax_cross_entropy_backward', 'softplus', 'softsign', 'split', 'sqrt', 'square', 'squared_error', 'squeeze', 'stack', 'std', 'stop_gradient', 'stream', 'subtract', 'sum', 'take', 'tan', 'tanh', 'transpose', 'trim_memory', 'trunc', 'var', 'watch', 'watch_parameter', 'where']
+__all__: list[str] = ['Plan', 'PlanState', 'Tensor', 'Update', 'abandon_recording', 'abs', 'absolute_error', 'adam_update', 'add', 'all', 'any', 'arccos', 'arcsin', 'arctan', 'arctan2', 'argmax', 'argmin', 'asarray', 'assign', 'assign_add', 'binary_cross_entropy', 'broadcast_to', 'cast', 'ceil', 'clip', 'concatenate', 'conv1d', 'conv1d_transpose', 'conv2d', 'conv2d_backward', 'conv2d_transpose', 'copy', 'copysign', 'cos', 'cosh', 'csr_matmul', 'cumsum', 'default_generator', 'depthwise_conv2d', 'detach', 'digamma', 'divide', 'dropout', 'elu', 'enter_grad', 'equal', 'erf', 'erfc', 'exit_grad', 'exp', 'expand_dims', 'expm1', 'flip', 'floor', 'floor_divide', 'fma_peak', 'fmod', 'from_dlpack', 'gelu', 'grad_enabled', 'grad_scope', 'gradients', 'greater', 'greater_equal', 'hard_sigmoid', 'huber', 'hypot', 'info', 'is_recording', 'isfinite', 'isinf', 'isnan', 'leaky_relu', 'less', 'less_equal', 'lgamma', 'linear', 'log', 'log10', 'log1p', 'log2', 'log_softmax', 'log_softmax_backward', 'logaddexp', 'logical_and', 'logical_not', 'logical_or', 'logical_xor', 'logits_of', 'logsumexp', 'lstm_cell', 'lstm_cell_backward', 'make_generator', 'matmul', 'matmul_backward', 'max', 'maximum', 'mean', 'memory', 'min', 'minimum', 'multiply', 'negative', 'no_grad', 'not_equal', 'num_threads', 'one_hot', 'op_names', 'pad', 'power', 'prod', 'random_draw', 'random_integers', 'random_seed', 'reciprocal', 'relu', 'remainder', 'reshape', 'round', 'rsqrt', 'selu', 'set_num_threads', 'sgd_update', 'sigmoid', 'sign', 'silu', 'sin', 'sinh', 'slice', 'softmax', 'softmax_backward', 'softmax_cross_entropy', 'softmax_cross_entropy_backward', 'softplus', 'softsign', 'split', 'sqrt', 'square', 'squared_error', 'squeeze', 'stack', 'std', 'stop_gradient', 'stream', 'subtract', 'sum', 'take', 'tan', 'tanh', 'transpose', 'trim_memory', 'trunc', 'var', 'watch', 'watch_parameter', 'where']
 class Tensor:
     """
     An array that ops can be recorded on.
@@ -394,13 +394,25 @@ def concatenate(xs, axis = 0, *, out = None) -> typing.Any:
     """
     Joined along an axis.
     """
-def conv2d(x, w, b = None, strides = 1, padding = 'valid', dilation = 1, groups = 1, *, out = None) -> typing.Any:
+def conv1d(x, w, b = None, strides = 1, padding = 'valid', dilation = 1, groups = 1, activation = None, *, out = None) -> typing.Any:
     """
-    Convolution of images x (N, H, W, C) with kernels w (KH, KW, C / groups, F).
+    activation(convolution + b) of sequences x (N, T, C) with kernels w (K, C / groups, F). padding is 'valid', 'same', 'causal', an integer or (before, after).
+    """
+def conv1d_transpose(x, w, b = None, strides = 1, padding = 'valid', output_padding = None, dilation = 1, activation = None, *, out = None) -> typing.Any:
+    """
+    The adjoint of conv1d: x (N, T, C), w (K, F, C).
+    """
+def conv2d(x, w, b = None, strides = 1, padding = 'valid', dilation = 1, groups = 1, activation = None, *, out = None) -> typing.Any:
+    """
+    activation(convolution + b) of images x (N, H, W, C) with kernels w (KH, KW, C / groups, F). padding is 'valid', 'same', an integer or ((top, bottom), (left, right)); activation None, 'relu', 'sigmoid' or 'tanh'.
     """
 def conv2d_backward(dy, x, w, strides = 1, padding = 'valid', dilation = 1, groups = 1) -> typing.Any:
     """
-    Gradients (dx, dw, db) of conv2d.
+    Gradients (dx, dw, db) of conv2d without activation.
+    """
+def conv2d_transpose(x, w, b = None, strides = 1, padding = 'valid', output_padding = None, dilation = 1, activation = None, *, out = None) -> typing.Any:
+    """
+    activation(transposed convolution + b), the adjoint of conv2d: x (N, H, W, C), w (KH, KW, F, C). The output has H * strides rows for padding 'same', and max(KH - strides, 0) more for 'valid'.
     """
 def copy(x, *, out = None) -> typing.Any:
     """
@@ -429,6 +441,10 @@ def cumsum(x, axis = None, *, out = None) -> typing.Any:
 def default_generator() -> Tensor:
     """
     The state that dropout and initializers draw from.
+    """
+def depthwise_conv2d(x, w, b = None, strides = 1, padding = 'valid', dilation = 1, activation = None, *, out = None) -> typing.Any:
+    """
+    conv2d of each channel by itself: w (KH, KW, C, multiplier), output channel c * multiplier + m.
     """
 def detach(t: Tensor) -> Tensor:
     ...

@@ -98,7 +98,7 @@ def conv1d(x, w, b=None, strides=1, padding="valid", dilation=1, groups=1, activ
     if padding == "causal":
         padding = ((w.shape[0] - 1) * dilation, 0)
     if not isinstance(padding, str):
-        padding = (0, padding)
+        padding = ((0, 0), _pair(padding))
     x, w = real(x)[:, None], real(w)[None]
     return conv2d(x, w, b, (1, strides), padding, (1, dilation), groups, activation)[:, 0]
 
