@@ -10,7 +10,8 @@ from .activations import *
 from .activations import __all__ as _activations
 from .binary import *
 from .binary import __all__ as _binary
-from .conv import conv2d, conv2d_backward, same_padding
+from .conv import *
+from .conv import __all__ as _conv
 from .elementwise import *
 from .elementwise import __all__ as _elementwise
 from .linalg import *
@@ -32,12 +33,10 @@ __all__ = [
     *_binary,
     *_reduce,
     *_linalg,
+    *_conv,
     *_shape,
     *_loss,
     *_rnn,
-    "conv2d",
-    "conv2d_backward",
-    "same_padding",
     "dropout",
     "philox",
     "uniform",
