@@ -6,7 +6,7 @@ from __future__ import annotations
 import collections.abc
 import numpy as np
 import typing
-__all__: list[str] = ['Plan', 'PlanState', 'Tensor', 'Update', 'abandon_recording', 'abs', 'absolute_error', 'adam_update', 'add', 'all', 'any', 'arccos', 'arcsin', 'arctan', 'arctan2', 'argmax', 'argmin', 'asarray', 'assign', 'assign_add', 'binary_cross_entropy', 'broadcast_to', 'cast', 'ceil', 'clip', 'concatenate', 'conv2d', 'conv2d_backward', 'copy', 'copysign', 'cos', 'cosh', 'csr_matmul', 'cumsum', 'default_generator', 'detach', 'digamma', 'divide', 'dropout', 'elu', 'enter_grad', 'equal', 'erf', 'erfc', 'exit_grad', 'exp', 'expand_dims', 'expm1', 'flip', 'floor', 'floor_divide', 'fma_peak', 'fmod', 'from_dlpack', 'gelu', 'grad_enabled', 'grad_scope', 'gradients', 'greater', 'greater_equal', 'hard_sigmoid', 'huber', 'hypot', 'info', 'is_recording', 'isfinite', 'isinf', 'isnan', 'leaky_relu', 'less', 'less_equal', 'lgamma', 'linear', 'log', 'log10', 'log1p', 'log2', 'log_softmax', 'log_softmax_backward', 'logaddexp', 'logical_and', 'logical_not', 'logical_or', 'logical_xor', 'logits_of', 'logsumexp', 'lstm_cell', 'lstm_cell_backward', 'make_generator', 'matmul', 'matmul_backward', 'max', 'maximum', 'mean', 'memory', 'min', 'minimum', 'multiply', 'negative', 'no_grad', 'not_equal', 'num_threads', 'one_hot', 'op_names', 'pad', 'power', 'prod', 'random_draw', 'random_integers', 'random_seed', 'reciprocal', 'relu', 'remainder', 'reshape', 'round', 'rsqrt', 'selu', 'set_num_threads', 'sgd_update', 'sigmoid', 'sign', 'silu', 'sin', 'sinh', 'slice', 'softmax', 'softmax_backward', 'softmax_cross_entropy', 'softmax_cross_entropy_backward', 'softplus', 'softsign', 'split', 'sqrt', 'square', 'squared_error', 'squeeze', 'stack', 'std', 'stop_gradient', 'stream', 'subtract', 'sum', 'take', 'tan', 'tanh', 'transpose', 'trim_memory', 'trunc', 'var', 'watch', 'watch_parameter', 'where']
+__all__: list[str] = ['Plan', 'PlanState', 'Tensor', 'Update', 'abandon_recording', 'abs', 'absolute_error', 'adam_update', 'add', 'all', 'any', 'arccos', 'arcsin', 'arctan', 'arctan2', 'argmax', 'argmin', 'asarray', 'assign', 'assign_add', 'binary_cross_entropy', 'broadcast_to', 'cast', 'ceil', 'clip', 'concatenate', 'conv2d', 'conv2d_backward', 'copy', 'copysign', 'cos', 'cosh', 'csr_matmul', 'cumsum', 'default_generator', 'detach', 'digamma', 'divide', 'dropout', 'elu', 'enter_grad', 'equal', 'erf', 'erfc', 'exit_grad', 'exp', 'expand_dims', 'expm1', 'flip', 'floor', 'floor_divide', 'fma_peak', 'fmod', 'from_dlpack', 'gelu', 'grad_enabled', 'grad_scope', 'gradients', 'greater', 'greater_equal', 'gru', 'gru_backward', 'gru_cell', 'hard_sigmoid', 'huber', 'hypot', 'info', 'is_recording', 'isfinite', 'isinf', 'isnan', 'leaky_relu', 'less', 'less_equal', 'lgamma', 'linear', 'log', 'log10', 'log1p', 'log2', 'log_softmax', 'log_softmax_backward', 'logaddexp', 'logical_and', 'logical_not', 'logical_or', 'logical_xor', 'logits_of', 'logsumexp', 'lstm', 'lstm_backward', 'lstm_cell', 'lstm_cell_backward', 'make_generator', 'matmul', 'matmul_backward', 'max', 'maximum', 'mean', 'memory', 'min', 'minimum', 'multiply', 'negative', 'no_grad', 'not_equal', 'num_threads', 'one_hot', 'op_names', 'pad', 'power', 'prod', 'random_draw', 'random_integers', 'random_seed', 'reciprocal', 'relu', 'remainder', 'reshape', 'round', 'rsqrt', 'selu', 'set_num_threads', 'sgd_update', 'sigmoid', 'sign', 'silu', 'simple_rnn', 'simple_rnn_backward', 'simple_rnn_cell', 'sin', 'sinh', 'slice', 'softmax', 'softmax_backward', 'softmax_cross_entropy', 'softmax_cross_entropy_backward', 'softplus', 'softsign', 'split', 'sqrt', 'square', 'squared_error', 'squeeze', 'stack', 'std', 'stop_gradient', 'stream', 'subtract', 'sum', 'take', 'tan', 'tanh', 'transpose', 'trim_memory', 'trunc', 'var', 'watch', 'watch_parameter', 'where']
 class Tensor:
     """
     An array that ops can be recorded on.
@@ -518,6 +518,18 @@ def greater_equal(x1, x2, *, out = None) -> typing.Any:
     """
     x1 >= x2.
     """
+def gru(x, w, u, b = None, h = None, activation = 'tanh', recurrent_activation = 'sigmoid', reset_after = True, mask = None, reverse = False) -> typing.Any:
+    """
+    States (y, h) of a GRU over x (B, T, F): w (F, 3H), u (H, 3H), b (2, 3H), or (3H) without reset_after, h (B, H); gates z, r, h. mask and reverse as in simple_rnn.
+    """
+def gru_backward(dy, dh, x, w, u, b = None, h = None, activation = 'tanh', recurrent_activation = 'sigmoid', reset_after = True, mask = None, reverse = False) -> typing.Any:
+    """
+    Gradients [dx, dw, du, db, dh] of gru.
+    """
+def gru_cell(x, h, w, u, b = None, activation = 'tanh', recurrent_activation = 'sigmoid', reset_after = True, *, out = None) -> typing.Any:
+    """
+    One step of gru: x (B, F), h (B, H).
+    """
 def hard_sigmoid(x, *, out = None) -> typing.Any:
     """
     clip(x / 6 + 0.5, 0, 1).
@@ -620,11 +632,19 @@ def logsumexp(x, axis = None, keepdims = False, *, out = None) -> typing.Any:
     """
     log(sum(exp(x))) over the axes, without overflow.
     """
-def lstm_cell(x, h, c, w, u, b = None, activation = 'tanh') -> typing.Any:
+def lstm(x, w, u, b = None, h = None, c = None, activation = 'tanh', recurrent_activation = 'sigmoid', mask = None, reverse = False) -> typing.Any:
+    """
+    States (y, h, c) of an LSTM over x (B, T, F): w (F, 4H), u (H, 4H), b (4H), h and c (B, H); gates i, f, c, o. mask and reverse as in simple_rnn.
+    """
+def lstm_backward(dy, dh, dc, x, w, u, b = None, h = None, c = None, activation = 'tanh', recurrent_activation = 'sigmoid', mask = None, reverse = False) -> typing.Any:
+    """
+    Gradients [dx, dw, du, db, dh, dc] of lstm.
+    """
+def lstm_cell(x, h, c, w, u, b = None, activation = 'tanh', recurrent_activation = 'sigmoid') -> typing.Any:
     """
     One LSTM step (h, c): x (B, F), h and c (B, H), w (F, 4H), u (H, 4H), b (4H); gates i, f, c, o.
     """
-def lstm_cell_backward(dh, dc, x, h, c, w, u, b = None, activation = 'tanh') -> typing.Any:
+def lstm_cell_backward(dh, dc, x, h, c, w, u, b = None, activation = 'tanh', recurrent_activation = 'sigmoid') -> typing.Any:
     """
     Gradients [dx, dh, dc, dw, du(, db)] of lstm_cell.
     """
@@ -757,6 +777,18 @@ def sign(x, *, out = None) -> typing.Any:
 def silu(x, *, out = None) -> typing.Any:
     """
     x sigmoid(x), also called swish.
+    """
+def simple_rnn(x, w, u, b = None, h = None, activation = 'tanh', mask = None, reverse = False) -> typing.Any:
+    """
+    States (y, h) of a plain recurrence over x (B, T, F): w (F, H), u (H, H), b (H), h (B, H), y (B, T, H). Where mask (B, T) is false a row keeps its state; reverse runs from the last step to the first.
+    """
+def simple_rnn_backward(dy, dh, x, w, u, b = None, h = None, activation = 'tanh', mask = None, reverse = False) -> typing.Any:
+    """
+    Gradients [dx, dw, du, db, dh] of simple_rnn.
+    """
+def simple_rnn_cell(x, h, w, u, b = None, activation = 'tanh', *, out = None) -> typing.Any:
+    """
+    One step of simple_rnn: x (B, F), h (B, H).
     """
 def sin(x, *, out = None) -> typing.Any:
     """
