@@ -6,7 +6,7 @@ from __future__ import annotations
 import collections.abc
 import numpy as np
 import typing
-__all__: list[str] = ['Plan', 'PlanState', 'Tensor', 'Update', 'abandon_recording', 'abs', 'absolute_error', 'adam_update', 'add', 'all', 'any', 'arccos', 'arcsin', 'arctan', 'arctan2', 'argmax', 'argmin', 'asarray', 'assign', 'assign_add', 'binary_cross_entropy', 'broadcast_to', 'cast', 'ceil', 'clip', 'concatenate', 'conv2d', 'conv2d_backward', 'copy', 'copysign', 'cos', 'cosh', 'csr_matmul', 'cumsum', 'default_generator', 'detach', 'digamma', 'divide', 'dropout', 'elu', 'enter_grad', 'equal', 'erf', 'erfc', 'exit_grad', 'exp', 'expand_dims', 'expm1', 'flip', 'floor', 'floor_divide', 'fma_peak', 'fmod', 'from_dlpack', 'gelu', 'grad_enabled', 'grad_scope', 'gradients', 'greater', 'greater_equal', 'hard_sigmoid', 'huber', 'hypot', 'info', 'is_recording', 'isfinite', 'isinf', 'isnan', 'leaky_relu', 'less', 'less_equal', 'lgamma', 'linear', 'log', 'log10', 'log1p', 'log2', 'log_softmax', 'log_softmax_backward', 'logaddexp', 'logical_and', 'logical_not', 'logical_or', 'logical_xor', 'logits_of', 'logsumexp', 'lstm_cell', 'lstm_cell_backward', 'make_generator', 'matmul', 'matmul_backward', 'max', 'maximum', 'mean', 'memory', 'min', 'minimum', 'multiply', 'negative', 'no_grad', 'not_equal', 'num_threads', 'one_hot', 'op_names', 'pad', 'power', 'prod', 'random_draw', 'random_integers', 'random_seed', 'reciprocal', 'relu', 'remainder', 'reshape', 'round', 'rsqrt', 'selu', 'set_num_threads', 'sgd_update', 'sigmoid', 'sign', 'silu', 'sin', 'sinh', 'slice', 'softmax', 'softmax_backward', 'softmax_cross_entropy', 'softmax_cross_entropy_backward', 'softplus', 'softsign', 'split', 'sqrt', 'square', 'squared_error', 'squeeze', 'stack', 'std', 'stop_gradient', 'stream', 'subtract', 'sum', 'take', 'tan', 'tanh', 'transpose', 'trim_memory', 'trunc', 'var', 'watch', 'watch_parameter', 'where']
+__all__: list[str] = ['Plan', 'PlanState', 'Tensor', 'Update', 'abandon_recording', 'abs', 'absolute_error', 'adam_update', 'adaptive_avg_pool2d', 'adaptive_max_pool2d', 'add', 'all', 'any', 'arccos', 'arcsin', 'arctan', 'arctan2', 'argmax', 'argmin', 'asarray', 'assign', 'assign_add', 'avg_pool1d', 'avg_pool2d', 'binary_cross_entropy', 'broadcast_to', 'cast', 'ceil', 'clip', 'concatenate', 'conv2d', 'conv2d_backward', 'copy', 'copysign', 'cos', 'cosh', 'csr_matmul', 'cumsum', 'default_generator', 'detach', 'digamma', 'divide', 'dropout', 'elu', 'enter_grad', 'equal', 'erf', 'erfc', 'exit_grad', 'exp', 'expand_dims', 'expm1', 'flip', 'floor', 'floor_divide', 'fma_peak', 'fmod', 'from_dlpack', 'gelu', 'global_avg_pool1d', 'global_avg_pool2d', 'global_max_pool1d', 'global_max_pool2d', 'grad_enabled', 'grad_scope', 'gradients', 'greater', 'greater_equal', 'hard_sigmoid', 'huber', 'hypot', 'info', 'is_recording', 'isfinite', 'isinf', 'isnan', 'leaky_relu', 'less', 'less_equal', 'lgamma', 'linear', 'log', 'log10', 'log1p', 'log2', 'log_softmax', 'log_softmax_backward', 'logaddexp', 'logical_and', 'logical_not', 'logical_or', 'logical_xor', 'logits_of', 'logsumexp', 'lstm_cell', 'lstm_cell_backward', 'make_generator', 'matmul', 'matmul_backward', 'max', 'max_pool1d', 'max_pool2d', 'maximum', 'mean', 'memory', 'min', 'minimum', 'multiply', 'negative', 'no_grad', 'not_equal', 'num_threads', 'one_hot', 'op_names', 'pad', 'power', 'prod', 'random_draw', 'random_integers', 'random_seed', 'reciprocal', 'relu', 'remainder', 'reshape', 'round', 'rsqrt', 'selu', 'set_num_threads', 'sgd_update', 'sigmoid', 'sign', 'silu', 'sin', 'sinh', 'slice', 'softmax', 'softmax_backward', 'softmax_cross_entropy', 'softmax_cross_entropy_backward', 'softplus', 'softsign', 'split', 'sqrt', 'square', 'squared_error', 'squeeze', 'stack', 'std', 'stop_gradient', 'stream', 'subtract', 'sum', 'take', 'tan', 'tanh', 'transpose', 'trim_memory', 'trunc', 'var', 'watch', 'watch_parameter', 'where']
 class Tensor:
     """
     An array that ops can be recorded on.
@@ -322,6 +322,14 @@ def adam_update(p, g, m, v, step, lr = 0.001, beta_1 = 0.9, beta_2 = 0.999, epsi
     """
     One Adam step (Kingma & Ba 2014) on p, m and v in place; step counts from 1.
     """
+def adaptive_avg_pool2d(x, output_size, *, out = None) -> typing.Any:
+    """
+    Mean of windows chosen so that images (N, H, W, C) become (N, *output_size, C).
+    """
+def adaptive_max_pool2d(x, output_size, *, out = None) -> typing.Any:
+    """
+    Largest of windows chosen so that images (N, H, W, C) become (N, *output_size, C).
+    """
 def add(x1, x2, *, out = None) -> typing.Any:
     """
     x1 + x2.
@@ -369,6 +377,14 @@ def assign(dst, value) -> typing.Any:
 def assign_add(dst, value) -> typing.Any:
     """
     Add value, broadcast, to dst in place; returns dst.
+    """
+def avg_pool1d(x, pool_size = 2, strides = None, padding = 'valid', *, out = None) -> typing.Any:
+    """
+    Mean of each window of sequences (N, T, C), over what is in the sequence.
+    """
+def avg_pool2d(x, pool_size = 2, strides = None, padding = 'valid', *, out = None) -> typing.Any:
+    """
+    Mean of each window of images (N, H, W, C), over what is in the image.
     """
 def binary_cross_entropy(logits, targets, *, out = None) -> typing.Any:
     """
@@ -503,6 +519,22 @@ def from_dlpack(x: typing.Any) -> Tensor:
 def gelu(x, approximate = False, *, out = None) -> typing.Any:
     """
     x Phi(x) (Hendrycks & Gimpel 2016), by erf or by the tanh approximation.
+    """
+def global_avg_pool1d(x, keepdims = False, *, out = None) -> typing.Any:
+    """
+    Mean of each channel over time.
+    """
+def global_avg_pool2d(x, keepdims = False, *, out = None) -> typing.Any:
+    """
+    Mean of each channel of each image.
+    """
+def global_max_pool1d(x, keepdims = False, *, out = None) -> typing.Any:
+    """
+    Largest of each channel over time.
+    """
+def global_max_pool2d(x, keepdims = False, *, out = None) -> typing.Any:
+    """
+    Largest of each channel of each image.
     """
 def grad_enabled() -> bool:
     ...
@@ -641,6 +673,14 @@ def matmul_backward(dy, x1, x2) -> typing.Any:
 def max(x, axis = None, keepdims = False, *, out = None) -> typing.Any:
     """
     Largest over the axes; NaN wins. Ties share the gradient.
+    """
+def max_pool1d(x, pool_size = 2, strides = None, padding = 'valid', *, out = None) -> typing.Any:
+    """
+    Largest of each window of sequences (N, T, C); its first place takes the gradient.
+    """
+def max_pool2d(x, pool_size = 2, strides = None, padding = 'valid', *, out = None) -> typing.Any:
+    """
+    Largest of each window of images (N, H, W, C); its first place takes the gradient.
     """
 def maximum(x1, x2, *, out = None) -> typing.Any:
     """

@@ -17,6 +17,8 @@ from .linalg import *
 from .linalg import __all__ as _linalg
 from .loss import *
 from .loss import __all__ as _loss
+from .pool import *
+from .pool import __all__ as _pool
 from .random import dropout, philox, uniform
 from .reduce import *
 from .reduce import __all__ as _reduce
@@ -32,6 +34,7 @@ __all__ = [
     *_binary,
     *_reduce,
     *_linalg,
+    *_pool,
     *_shape,
     *_loss,
     *_rnn,
