@@ -5,10 +5,10 @@
 // of 2 x 2 and 3 x 3 unrolled. The forward pass notes where each maximum was (a byte per output), which makes the
 // backward pass read a quarter of what comparing with x again would.
 //
-// Both directions are in gather form: a task is a range of the output's pixels (of dx's in the backward pass), each
-// of which is written once, from all the windows that hold it. So nothing is zeroed first, nothing is added to
-// memory, and the order of each sum is fixed. A few large windows (global pooling) are cut along the channels too.
-// About 64 KiB are read or written in a task.
+// A task is a range of pixels of what is written (of dx in the backward pass), about 64 KiB of it or of what it reads,
+// and takes from all the windows that hold those pixels, in their order: no task writes where another does. A few large
+// windows (global pooling) are cut along the channels too. Where windows do not overlap, each element of dx is written
+// once; where they do, a row of dx is cleared and added to while it is in the cache.
 #include "kernels/pool.h"
 
 #include "core/parallel.h"
@@ -34,47 +34,48 @@ PL_INLINE Span span_of(const PoolAxis& a, int64_t o) {
   return {start, start < 0 ? 0 : start, end < a.size ? end : a.size};
 }
 
-// The windows [first, last) that hold position i, moved on from those of a smaller i.
+// The windows [first, last) that hold position i.
 struct Holders {
-  int64_t first = 0, last = 0;
-  PL_INLINE void advance(const PoolAxis& a, int64_t i) {
-    while (first < a.out && span_of(a, first).end <= i) ++first;
-    while (last < a.out && span_of(a, last).start <= i) ++last;
-  }
-  // Near those of position i, to start from.
-  PL_INLINE void seek(const PoolAxis& a, int64_t i) {
-    const int64_t guess = a.adaptive ? i * a.out / a.size - 1 : (i + a.before - a.kernel) / a.stride;
-    first = last = guess < 0 ? 0 : guess;
-    advance(a, i);
-  }
+  int64_t first, last;
 };
+PL_INLINE Holders holders(const PoolAxis& a, int64_t i) {
+  if (a.out == 0) return {0, 0};
+  const int64_t guess = a.adaptive ? i * a.out / a.size - 1 : (i + a.before - a.kernel) / a.stride;
+  Holders w{guess < 0 ? 0 : guess, 0};
+  while (w.first < a.out && span_of(a, w.first).end <= i) ++w.first;
+  w.last = w.first;
+  while (w.last < a.out && span_of(a, w.last).start <= i) ++w.last;
+  return w;
+}
 
-// Vectors of the offsets of width<T> lanes, and the lanes of a comparison they are widened to.
-template <class T>
-struct offset_lanes {
-  typedef uint8_t narrow __attribute__((vector_size(width<T>), aligned(1), may_alias));
-  typedef int32_t wide __attribute__((vector_size(4 * width<T>), aligned(4), may_alias));
-};
+// Offsets as the lanes of a comparison: bytes, or int32 where windows are large.
 template <class T>
 using lanes = typename simd<T>::mask;
-
 template <class T>
 PL_INLINE lanes<T> load_offsets(const uint8_t* p) {
-  return __builtin_convertvector(*reinterpret_cast<const typename offset_lanes<T>::narrow*>(p), lanes<T>);
+  lanes<T> v;
+  widen_bytes(p, v);
+  return v;
 }
 template <class T>
 PL_INLINE lanes<T> load_offsets(const int32_t* p) {
-  return __builtin_convertvector(*reinterpret_cast<const typename offset_lanes<T>::wide*>(p), lanes<T>);
+  lanes<T> v;
+  if constexpr (sizeof(T) == 4)
+    v = *reinterpret_cast<const vi*>(p);
+  else
+    for (int i = 0; i < width<T>; ++i) v[i] = p[i];
+  return v;
 }
 template <class T>
 PL_INLINE void store_offsets(uint8_t* p, lanes<T> v) {
-  *reinterpret_cast<typename offset_lanes<T>::narrow*>(p) =
-      __builtin_convertvector(v, typename offset_lanes<T>::narrow);
+  narrow_bytes(p, v);
 }
 template <class T>
 PL_INLINE void store_offsets(int32_t* p, lanes<T> v) {
-  *reinterpret_cast<typename offset_lanes<T>::wide*>(p) =
-      __builtin_convertvector(v, typename offset_lanes<T>::wide);
+  if constexpr (sizeof(T) == 4)
+    *reinterpret_cast<vi*>(p) = v;
+  else
+    for (int i = 0; i < width<T>; ++i) p[i] = static_cast<int32_t>(v[i]);
 }
 
 // Whole vectors, or the first n lanes.
@@ -108,15 +109,15 @@ struct First {
   }
   template <class T, class I>
   PL_INLINE lanes<T> read_offsets(const I* p) const {
-    lanes<T> v{};
-    for (int i = 0; i < width<T>; ++i)
-      if (i < n) v[i] = p[i];
-    return v;
+    I some[width<T>] = {};
+    __builtin_memcpy(some, p, static_cast<size_t>(n) * sizeof(I));
+    return load_offsets<T>(some);
   }
   template <class T, class I>
   PL_INLINE void write_offsets(I* p, lanes<T> v) const {
-    for (int i = 0; i < width<T>; ++i)
-      if (i < n) p[i] = static_cast<I>(v[i]);
+    I some[width<T>];
+    store_offsets<T>(some, v);
+    __builtin_memcpy(p, some, static_cast<size_t>(n) * sizeof(I));
   }
 };
 
@@ -290,69 +291,148 @@ void gather(const PoolArgs& a) {
 
 // -- backward ----------------------------------------------------------------------------------------------------
 
-// dx of each pixel: the terms of the windows that hold it, added in their order. term(place in y, tap, p, q) tells
-// what one window gives; `tap` is the pixel's offset in it.
-template <class T, class Terms>
-PL_INLINE void over_gradient(const PoolArgs& a, const Terms& terms) {
-  T* dx = static_cast<T*>(a.out);
+// What one vector of a window's gradients gives to its taps.
+template <class T>
+struct MaxGradient {
+  vec<T> dy;
+  lanes<T> at;
+  PL_INLINE vec<T> of(int64_t tap) const {
+    const lanes<T> here = static_cast<decltype(at[0] + 0)>(tap) - lanes<T>{};
+    return select(at == here, dy, vec<T>{});
+  }
+};
+template <class T, class I>
+struct MaxGradients {
+  const T* dy;
+  const I* offsets;
+  template <class Access>
+  PL_INLINE MaxGradient<T> read(int64_t place, const Access& access) const {
+    return {access.read(dy + place), access.template read_offsets<T>(offsets + place)};
+  }
+  PL_INLINE MaxGradients window(int64_t) const { return *this; }
+};
+template <class T>
+struct MeanGradient {
+  vec<T> dx;
+  PL_INLINE vec<T> of(int64_t) const { return dx; }
+};
+template <class T>
+struct MeanGradients {
+  const T* dy;
+  T scale;
+  template <class Access>
+  PL_INLINE MeanGradient<T> read(int64_t place, const Access& access) const {
+    return {access.read(dy + place) * broadcast(scale)};
+  }
+  PL_INLINE MeanGradients window(int64_t positions) const { return {dy, T(1) / static_cast<T>(positions)}; }
+};
+
+// kTaps neighbouring pixels of dx, c elements apart, from the window at `place`: written, or added to.
+template <class T, int kTaps, bool kAdd, class Gradients>
+PL_INLINE void give_taps(T* dx, const Gradients& from, int64_t place, int64_t tap, int64_t c, int64_t c0,
+                         int64_t c1) {
+  constexpr int64_t w = width<T>;
+  auto block = [&](int64_t at, auto access) __attribute__((always_inline)) {
+    const auto given = from.read(place + at, access);
+    for (int j = 0; j < kTaps; ++j) {
+      T* to = dx + j * c + at;
+      vec<T> v = given.of(tap + j);
+      if constexpr (kAdd) v += access.read(to);
+      access.write(to, v);
+    }
+  };
+  int64_t at = c0;
+  for (; at + w <= c1; at += w) block(at, Whole{});
+  if (at == c1) return;
+  if (kAdd || c1 - c0 < w)
+    block(at, First{c1 - at});
+  else
+    block(c1 - w, Whole{});
+}
+template <class T, bool kAdd, class Gradients>
+PL_INLINE void give(T* dx, const Gradients& from, int64_t place, int64_t tap, int64_t taps, int64_t c,
+                    int64_t c0, int64_t c1) {
+  int64_t j = 0;
+  if (taps == 3) return give_taps<T, 3, kAdd>(dx, from, place, tap, c, c0, c1);
+  for (; j + 2 <= taps; j += 2) give_taps<T, 2, kAdd>(dx + j * c, from, place, tap + j, c, c0, c1);
+  if (j < taps) give_taps<T, 1, kAdd>(dx + j * c, from, place, tap + j, c, c0, c1);
+}
+
+// The same for `windows` windows of kTaps side by side, all channels.
+template <class T, int kTaps, class Gradients>
+PL_INLINE void give_run(T* dx, const Gradients& from, int64_t place, int64_t tap, int64_t windows,
+                        int64_t c) {
+  for (int64_t q = 0; q < windows; ++q)
+    give_taps<T, kTaps, false>(dx + q * kTaps * c, from, place + q * c, tap, c, 0, c);
+}
+
+template <class T>
+PL_INLINE void clear(T* dx, int64_t pixels, int64_t c, int64_t c0, int64_t c1) {
+  if (c0 == 0 && c1 == c) {
+    if (pixels > 0) __builtin_memset(dx, 0, static_cast<size_t>(pixels * c) * sizeof(T));
+    return;
+  }
+  for (int64_t i = 0; i < pixels; ++i)
+    __builtin_memset(dx + i * c + c0, 0, static_cast<size_t>(c1 - c0) * sizeof(T));
+}
+
+PL_INLINE bool disjoint(const PoolAxis& a) { return a.adaptive ? a.size % a.out == 0 : a.stride >= a.kernel; }
+
+// dx over pixels [w0, w1) of a row: from one row of disjoint windows each pixel is written once; from more, the row is
+// cleared and added to, window after window.
+template <class T, class Gradients>
+void over_gradient(const PoolArgs& a, const Gradients& all) {
+  const bool apart = disjoint(a.w);
+  const bool adjoin = !a.w.adaptive && a.w.kernel == a.w.stride && (a.w.kernel == 2 || a.w.kernel == 3);
+  const int64_t side = adjoin ? a.w.kernel : 0;  // of windows that are given in runs
   over_pixels(a.n, a.h.size, a.w.size, a.c, a.c,
               [&](int64_t image, int64_t h, int64_t w0, int64_t w1, int64_t c0, int64_t c1) {
-                Holders rows, cols;
-                rows.seek(a.h, h);
-                cols.seek(a.w, w0);
-                for (int64_t w = w0; w < w1; ++w) {
-                  cols.advance(a.w, w);
-                  T* to = dx + ((image * a.h.size + h) * a.w.size + w) * a.c;
-                  over_channels<T>(c0, c1, [&](int64_t c, auto vectors, auto access) {
-                    constexpr int count = decltype(vectors)::count;
-                    vec<T> sum[count] = {};
-                    for (int64_t p = rows.first; p < rows.last; ++p) {
-                      const Span sh = span_of(a.h, p);
-                      const int64_t out = (image * a.h.out + p) * a.w.out;
-                      for (int64_t q = cols.first; q < cols.last; ++q) {
-                        const Span sw = span_of(a.w, q);
-                        terms.template add<count>(sum, (out + q) * a.c + c, sh, sw,
-                                                  (h - sh.start) * a.w.kernel + w - sw.start, access);
-                      }
+                const Holders rows = holders(a.h, h);
+                const int64_t q0 = holders(a.w, w0).first, q1 = holders(a.w, w1 - 1).last;
+                T* row = static_cast<T*>(a.out) + (image * a.h.size + h) * a.w.size * a.c;
+                const bool once = apart && rows.last - rows.first <= 1;
+                if (!once || rows.first == rows.last) clear(row + w0 * a.c, w1 - w0, a.c, c0, c1);
+                for (int64_t p = rows.first; p < rows.last; ++p) {
+                  const Span sh = span_of(a.h, p);
+                  const int64_t out = (image * a.h.out + p) * a.w.out, tap = (h - sh.start) * a.w.kernel;
+                  int64_t done = w0;
+                  for (int64_t q = q0; q < q1; ++q) {
+                    const Span sw = span_of(a.w, q);
+                    const int64_t begin = sw.begin < w0 ? w0 : sw.begin, end = sw.end < w1 ? sw.end : w1;
+                    const auto from = all.window((sh.end - sh.begin) * (sw.end - sw.begin));
+                    T* dx = row + begin * a.c;
+                    const int64_t place = (out + q) * a.c, first = tap + begin - sw.start;
+                    if (!once) {
+                      give<T, true>(dx, from, place, first, end - begin, a.c, c0, c1);
+                      continue;
                     }
-                    for (int v = 0; v < count; ++v) access.write(to + c + v * width<T>, sum[v]);
-                  });
+                    clear(row + done * a.c, begin - done, a.c, c0, c1);
+                    const int64_t whole = side && begin == sw.start ? (w1 - begin) / side : 0;
+                    if (whole > 1 && c1 - c0 == a.c) {
+                      const int64_t windows = whole < q1 - q ? whole : q1 - q;
+                      if (side == 2)
+                        give_run<T, 2>(dx, from, place, first, windows, a.c);
+                      else
+                        give_run<T, 3>(dx, from, place, first, windows, a.c);
+                      q += windows - 1;
+                      done = begin + windows * side;
+                      continue;
+                    }
+                    give<T, false>(dx, from, place, first, end - begin, a.c, c0, c1);
+                    done = end;
+                  }
+                  if (once) clear(row + done * a.c, w1 - done, a.c, c0, c1);
                 }
               });
 }
 
 template <class T, class I>
-struct MaxTerms {
-  const T* dy;
-  const I* offsets;
-  template <int kCount, class Access>
-  PL_INLINE void add(vec<T>* sum, int64_t place, Span, Span, int64_t tap, Access access) const {
-    const lanes<T> here = static_cast<decltype(lanes<T>{}[0] + 0)>(tap) - lanes<T>{};
-    for (int v = 0; v < kCount; ++v) {
-      const lanes<T> at = access.template read_offsets<T>(offsets + place + v * width<T>);
-      sum[v] += select(at == here, access.read(dy + place + v * width<T>), vec<T>{});
-    }
-  }
-};
-
-template <class T>
-struct MeanTerms {
-  const T* dy;
-  template <int kCount, class Access>
-  PL_INLINE void add(vec<T>* sum, int64_t place, Span h, Span w, int64_t, Access access) const {
-    const T n = static_cast<T>((h.end - h.begin) * (w.end - w.begin));
-    const vec<T> scale = broadcast(T(1) / n);
-    for (int v = 0; v < kCount; ++v) sum[v] += access.read(dy + place + v * width<T>) * scale;
-  }
-};
-
-template <class T, class I>
 void max_backward(const PoolArgs& a) {
-  over_gradient<T>(a, MaxTerms<T, I>{static_cast<const T*>(a.in), static_cast<const I*>(a.offsets)});
+  over_gradient<T>(a, MaxGradients<T, I>{static_cast<const T*>(a.in), static_cast<const I*>(a.offsets)});
 }
 template <class T>
 void avg_backward(const PoolArgs& a) {
-  over_gradient<T>(a, MeanTerms<T>{static_cast<const T*>(a.in)});
+  over_gradient<T>(a, MeanGradients<T>{static_cast<const T*>(a.in), T(1)});
 }
 
 // -- the table ---------------------------------------------------------------------------------------------------
