@@ -21,6 +21,7 @@ namespace pl {
   extern const ReduceKernels reduce;           \
   extern const LossKernels loss;               \
   extern const EmbedKernels embed;             \
+  extern const PoolKernels pool;               \
   extern const RandomKernels random;           \
   extern const OptimKernels optim;             \
   extern const ConvKernels conv;               \
@@ -68,6 +69,7 @@ const KernelTable& table_of(int i) {
    .reduce = name::reduce,           \
    .loss = name::loss,               \
    .embed = name::embed,             \
+   .pool = name::pool,               \
    .random = name::random,           \
    .optim = name::optim,             \
    .conv = name::conv,               \

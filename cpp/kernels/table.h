@@ -8,6 +8,7 @@
 #include "kernels/linalg.h"
 #include "kernels/loss.h"
 #include "kernels/optim.h"
+#include "kernels/pool.h"
 #include "kernels/random.h"
 #include "kernels/reduce.h"
 #include "kernels/rnn.h"
@@ -21,6 +22,7 @@ struct KernelTable {
   ReduceKernels reduce;
   LossKernels loss;
   EmbedKernels embed;
+  PoolKernels pool;
   RandomKernels random;
   OptimKernels optim;
   ConvKernels conv;

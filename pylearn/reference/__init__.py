@@ -18,6 +18,8 @@ from .linalg import *
 from .linalg import __all__ as _linalg
 from .loss import *
 from .loss import __all__ as _loss
+from .pool import *
+from .pool import __all__ as _pool
 from .random import dropout, philox, uniform
 from .reduce import *
 from .reduce import __all__ as _reduce
@@ -34,6 +36,7 @@ __all__ = [
     *_reduce,
     *_linalg,
     *_conv,
+    *_pool,
     *_shape,
     *_loss,
     *_rnn,
