@@ -79,7 +79,7 @@ struct OptimArgs {
 };
 
 // Elements of a chunk of work; segments are padded to kOptimLine elements, so that chunks begin on whole cache lines.
-inline constexpr int64_t kOptimChunk = 1 << 14, kOptimLine = 16;
+inline constexpr int64_t kOptimChunk = 1 << 15, kOptimLine = 16;
 
 // Partial sums, one for each part of a segment inside a chunk, then a factor for each segment. A function of the
 // sizes: chunks + segments + segments.

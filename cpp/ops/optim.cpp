@@ -98,24 +98,35 @@ class Single {
                 .frozen = 0,
                 .reserved = 0};
     for (int i = 0; i < count; ++i) segment_.slots[i] = before[i]->array->write();
-    scalars_ = empty_host({static_cast<int64_t>(sizeof(OptimScalars))}, DType::uint8);
-    const OptimScalars start = fresh_scalars(lr, step - 1);
-    std::memcpy(scalars_.write(), &start, sizeof start);
-    if (recorder()) scalars_ = copy(scalars_);  // a launch: the kernel counts the step, each replay starts anew
+    scalars_ = fresh_scalars(lr, step - 1);
+    if (!recorder()) return;
+    kept_segment_ = keep(&segment_, sizeof segment_);
+    kept_scalars_ = copy(keep(&scalars_, sizeof scalars_));  // a launch: each replay counts from the same step
   }
 
-  const Segment& segment() const { return segment_; }
-  OptimScalars* scalars() const { return static_cast<OptimScalars*>(scalars_.write()); }
+  const Segment* segment() const {
+    return kept_segment_.defined() ? static_cast<const Segment*>(kept_segment_.read()) : &segment_;
+  }
+  OptimScalars* scalars() {
+    return kept_scalars_.defined() ? static_cast<OptimScalars*>(kept_scalars_.write()) : &scalars_;
+  }
   void check() const {
-    if (recorder()) return;
-    if (!scalars()->finite)
+    if (!scalars_.finite)
       raise<ValueError>("[", op_, "] argument 'g' has values that are not finite; 'p' was left as it was");
   }
 
  private:
+  // Memory that a recorded launch finds again.
+  static Tensor keep(const void* bytes, size_t size) {
+    Tensor t = empty_host({static_cast<int64_t>(size)}, DType::uint8);
+    std::memcpy(t.write(), bytes, size);
+    return t;
+  }
+
   const char* op_;
-  Tensor g_, scalars_;
+  Tensor g_, kept_segment_, kept_scalars_;
   Segment segment_;
+  OptimScalars scalars_;
 };
 
 void update_one(const char* op, const OptimHyper& hyper, const Tensor& p, const Tensor& g,
@@ -124,8 +135,6 @@ void update_one(const char* op, const OptimHyper& hyper, const Tensor& p, const 
   require_same_dtype(op, "g", g, "p", p);
   check_shape(op, "g", g, "p", p.shape());
   Single one(op, hyper, p, g, slots, lr, decay, step);
-  Tensor table = empty_host({static_cast<int64_t>(sizeof(Segment))}, DType::uint8);
-  std::memcpy(table.write(), &one.segment(), sizeof(Segment));
   OptimArgs args{.dtype = p.dtype(),
                  .clip = Clip::none,
                  .hyper = hyper,
@@ -133,7 +142,7 @@ void update_one(const char* op, const OptimHyper& hyper, const Tensor& p, const 
                  .ema = 0,
                  .overwrite = 0,
                  .accumulate = 1,
-                 .segments = static_cast<const Segment*>(table.read()),
+                 .segments = one.segment(),
                  .n_segments = 1,
                  .loss = nullptr,
                  .workspace = nullptr,
@@ -167,7 +176,7 @@ void update_rows(const char* op, const OptimHyper& hyper, const Tensor& p, const
   SparseOptimArgs args{.dtype = p.dtype(),
                        .id_dtype = ids.dtype(),
                        .hyper = hyper,
-                       .table = one.segment(),
+                       .table = *one.segment(),
                        .rows = p.shape()[0],
                        .cols = cols,
                        .n = ids.size(),
