@@ -27,7 +27,8 @@ from .rnn import *
 from .rnn import __all__ as _rnn
 from .shape import *
 from .shape import __all__ as _shape
-from .update import adam_update, assign, assign_add, sgd_update
+from .update import *
+from .update import __all__ as _update
 
 __all__ = [
     *_elementwise,
@@ -43,8 +44,5 @@ __all__ = [
     "dropout",
     "philox",
     "uniform",
-    "sgd_update",
-    "adam_update",
-    "assign",
-    "assign_add",
+    *_update,
 ]
