@@ -30,6 +30,11 @@ def sizes_of(owner: str, argument: str, value: Any, rank: int) -> tuple[int, ...
     return sizes
 
 
+def per_axis(sizes: tuple[int, ...]) -> Any:
+    """How an op takes them: one number for one axis."""
+    return sizes[0] if len(sizes) == 1 else sizes
+
+
 def check_data_format(owner: str, data_format: str | None) -> None:
     if data_format in (None, "channels_last"):
         return
@@ -119,7 +124,8 @@ class _Conv(Layer):
         fused = activations.FUSED.get(self.activation)
         convolve = ops.conv1d if self.rank == 1 else ops.conv2d
         y = convolve(
-            x, self.kernel, self.bias, strides=self.strides, padding=self.padding, dilation=self.dilation_rate,
+            x, self.kernel, self.bias, strides=per_axis(self.strides), padding=self.padding,
+            dilation=per_axis(self.dilation_rate),
             groups=self.groups, activation=fused,
         )  # fmt: skip
         return y if fused or self.activation is activations.linear else self.activation(y)

@@ -6,7 +6,7 @@ from typing import Any
 
 from pylearn import ops
 from pylearn.layers.base import Layer, Shape
-from pylearn.layers.convolutional import check_data_format, check_rank, sizes_of, window_size
+from pylearn.layers.convolutional import check_data_format, check_rank, per_axis, sizes_of, window_size
 
 
 class _Pooling(Layer):
@@ -30,7 +30,9 @@ class _Pooling(Layer):
     def call(self, x: Any) -> Any:
         check_rank(self, x.shape, self.rank)
         pool = getattr(ops, f"{self.kind}_pool{self.rank}d")
-        return pool(x, pool_size=self.pool_size, strides=self.strides, padding=self.padding)
+        return pool(
+            x, pool_size=per_axis(self.pool_size), strides=per_axis(self.strides), padding=self.padding
+        )
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         check_rank(self, input_shape, self.rank)
