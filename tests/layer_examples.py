@@ -24,8 +24,9 @@ class Example:
         return f"{self.cls.__name__}-{said}" if said else self.cls.__name__
 
     def make(self, **more: Any) -> layers.Layer:
+        dtype = {k: v for k, v in more.items() if k == "dtype"}  # inner layers have their own
         copied = {
-            k: type(v).from_config({**v.get_config()}) if isinstance(v, layers.Layer) else v
+            k: type(v).from_config({**v.get_config(), **dtype}) if isinstance(v, layers.Layer) else v
             for k, v in self.arguments.items()
         }
         return self.cls(**copied, **more)
