@@ -8,6 +8,8 @@ arithmetic.
 
 from .activations import *
 from .activations import __all__ as _activations
+from .attention import *
+from .attention import __all__ as _attention
 from .binary import *
 from .binary import __all__ as _binary
 from .conv import *
@@ -20,6 +22,8 @@ from .loss import *
 from .loss import __all__ as _loss
 from .pool import *
 from .pool import __all__ as _pool
+from .norm import *
+from .norm import __all__ as _norm
 from .random import dropout, philox, uniform
 from .reduce import *
 from .reduce import __all__ as _reduce
@@ -40,6 +44,8 @@ __all__ = [
     *_pool,
     *_shape,
     *_loss,
+    *_norm,
+    *_attention,
     *_rnn,
     "dropout",
     "philox",
