@@ -11,7 +11,7 @@ template <class T>
 void run(const Conv2dArgs& a) {
   switch (a.pass) {
     case ConvPass::forward: return forward<T>(a);
-    case ConvPass::input: return backward_input<T>(a);
+    case ConvPass::input: return input_by_parts<T>(a) ? backward_input_by_parts<T>(a) : backward_input<T>(a);
     case ConvPass::weight: return backward_weight<T>(a);
   }
 }
@@ -24,7 +24,8 @@ template <class T>
 int64_t workspace(const Conv2dArgs& a) {
   switch (a.pass) {
     case ConvPass::forward: return 0;
-    case ConvPass::input: return turned_size<T>(a) * int64_t{sizeof(T)};
+    case ConvPass::input:
+      return (input_by_parts<T>(a) ? a.f * part_size<T>(a) : turned_size<T>(a)) * int64_t{sizeof(T)};
     case ConvPass::weight: return weight_workspace<T>(a) * int64_t{sizeof(T)};
   }
   return 0;
