@@ -25,26 +25,24 @@ bool few_channels(const Conv2dArgs& a) {
 template <class T>
 PL_INLINE void copy_run(const T* from, T* to, int64_t n) {
   constexpr int W = width<T>;
+  if (n <= 0) return;
   for (; n > W; n -= W, from += W, to += W) store(to, load(from));
   store_n(to, load_n(from, n), n);
 }
 
-// The window of one output, (KH, KW, C); zeros outside of x.
+// The window of one output, (KH, KW, C), of which the taps kh, kw lie inside of x; zeros outside.
 template <class T>
-PL_INLINE void copy_window(const Conv2dArgs& a, const Axis& rows, const Axis& columns, int64_t n, int64_t i,
-                           int64_t j, T* to) {
-  const Range kh = rows.taps_at(i), kw = columns.taps_at(j);
-  const int64_t row = a.kw * a.c, h = i * rows.stride + rows.start, w = j * columns.stride + columns.start;
+PL_INLINE void copy_window(const Conv2dArgs& a, int64_t row_distance, int64_t tap_distance, const T* corner,
+                           Range kh, Range kw, T* to) {
+  const int64_t row = a.kw * a.c;
   if (kh.size() < a.kh || kw.size() < a.kw)
     __builtin_memset(to, 0, static_cast<size_t>(a.kh * row) * sizeof(T));
-  if (kw.size() == 0) return;
   for (int64_t k = kh.begin; k < kh.end; ++k) {
-    const T* const from = static_cast<const T*>(a.x) + ((n * a.h + h + k * rows.dilation) * a.w + w) * a.c;
-    if (columns.dilation == 1) {
+    const T* const from = corner + k * row_distance;
+    if (tap_distance == a.c) {
       copy_run(from + kw.begin * a.c, to + k * row + kw.begin * a.c, kw.size() * a.c);
     } else {
-      for (int64_t l = kw.begin; l < kw.end; ++l)
-        copy_run(from + l * columns.dilation * a.c, to + k * row + l * a.c, a.c);
+      for (int64_t l = kw.begin; l < kw.end; ++l) copy_run(from + l * tap_distance, to + k * row + l * a.c, a.c);
     }
   }
 }
@@ -106,16 +104,17 @@ struct Parts {
       for (int64_t from = 0; from < smaller(a.stride_w, a.w); ++from) {
         const Phase columns = column_phase(a, from);
         T* to = static_cast<T*>(a.out) + ((n * a.h + h) * a.w + from) * a.c;
+        const Range whole = columns.axis.whole();
         for (int64_t j = 0; j < columns.axis.out; ++j, to += a.stride_w * a.c) {
-          const Range kw = columns.axis.taps_at(j);
+          const bool all = whole.begin <= j && j < whole.end;
+          const Range kw = all ? Range{0, columns.axis.taps} : columns.axis.taps_at(j);
           vec<T> sum = bias;
           for (int64_t t = kh.begin; t < kh.end; ++t) {
             const int64_t i = m + rows.axis.start + t * rows.axis.dilation - first;
-            const T* const row = parts + i * a.ow * size + rows.tap(t) * a.kw * a.c;
-            for (int64_t u = kw.begin; u < kw.end; ++u) {
-              const int64_t o = j + columns.axis.start + u * columns.axis.dilation;
-              sum += load_n(row + o * size + columns.tap(u) * a.c, a.c);
-            }
+            const T* part = parts + (i * a.ow + j + columns.axis.start + kw.begin * columns.axis.dilation) * size +
+                            (rows.tap(t) * a.kw + columns.tap(kw.begin)) * a.c;
+            const int64_t step = columns.axis.dilation * size - columns.step * a.c;  // taps run backwards
+            for (int64_t u = kw.begin; u < kw.end; ++u, part += step) sum += load_n(part, a.c);
           }
           store_n(to, activate<T>(sum, a.activation), a.c);
         }

@@ -119,12 +119,17 @@ struct WeightBlock {
   void patches() const {
     alignas(64) T patch[kPatchBytes / sizeof(T)];
     const int64_t depth = patch_depth(a), most = kPatchBytes / int64_t{sizeof(T)} / depth;
+    const Range whole = columns.whole();
     for (int64_t n = images.begin; n < images.end; ++n) {
       int64_t held = 0;
       const T* grad = dy() + (n * a.oh + is.begin) * a.ow * a.f;
       for (int64_t i = is.begin; i < is.end; ++i) {
-        for (int64_t j = 0; j < a.ow; ++j) {
-          copy_window(a, rows, columns, n, i, j, patch + held * depth);
+        const Range kh = rows.taps_at(i);
+        const T* corner = x() + ((n * a.h + i * rows.stride + rows.start) * a.w + columns.start) * a.c;
+        for (int64_t j = 0; j < a.ow; ++j, corner += columns.stride * a.c) {
+          const bool all = whole.begin <= j && j < whole.end;
+          copy_window(a, rows.dilation * a.w * a.c, columns.dilation * a.c, corner, kh,
+                      all ? Range{0, a.kw} : columns.taps_at(j), patch + held * depth);
           if (++held < most && !(i + 1 == is.end && j + 1 == a.ow)) continue;
           TapTile<T> t{};
           t.images = t.rows = 1;
