@@ -95,31 +95,46 @@ struct Parts {
 
   // dx of the rows [h0, h1) of image n
   void gather(int64_t n, int64_t h0, int64_t h1) const {
-    const int64_t size = part_size<T>(a);
-    const vec<T> bias = a.bias ? load_n(static_cast<const T*>(a.bias), a.c) : vec<T>{};
     for (int64_t h = h0; h < h1; ++h) {
       const Phase rows = row_phase(a, h % a.stride_h);
       const int64_t m = h / a.stride_h;
       const Range kh = rows.axis.taps_at(m);
-      for (int64_t from = 0; from < smaller(a.stride_w, a.w); ++from) {
-        const Phase columns = column_phase(a, from);
-        T* to = static_cast<T*>(a.out) + ((n * a.h + h) * a.w + from) * a.c;
-        const Range whole = columns.axis.whole();
-        for (int64_t j = 0; j < columns.axis.out; ++j, to += a.stride_w * a.c) {
-          const bool all = whole.begin <= j && j < whole.end;
-          const Range kw = all ? Range{0, columns.axis.taps} : columns.axis.taps_at(j);
-          vec<T> sum = bias;
-          for (int64_t t = kh.begin; t < kh.end; ++t) {
-            const int64_t i = m + rows.axis.start + t * rows.axis.dilation - first;
-            const T* part = parts + (i * a.ow + j + columns.axis.start + kw.begin * columns.axis.dilation) * size +
-                            (rows.tap(t) * a.kw + columns.tap(kw.begin)) * a.c;
-            const int64_t step = columns.axis.dilation * size - columns.step * a.c;  // taps run backwards
-            for (int64_t u = kw.begin; u < kw.end; ++u, part += step) sum += load_n(part, a.c);
-          }
-          store_n(to, activate<T>(sum, a.activation), a.c);
-        }
+      for (int64_t w = 0; w < smaller(a.stride_w, a.w); ++w) {
+        const Phase columns = column_phase(a, w);
+        const Range all = columns.axis.whole();
+        const auto at = [&](int64_t j) {
+          return static_cast<T*>(a.out) + ((n * a.h + h) * a.w + w + j * a.stride_w) * a.c;
+        };
+        int64_t j = 0;
+        for (; j < all.begin; ++j) pixels<1>(rows, m, kh, columns, j, columns.axis.taps_at(j), at(j));
+        for (; j + 8 <= all.end; j += 8) pixels<8>(rows, m, kh, columns, j, {0, columns.axis.taps}, at(j));
+        for (; j < columns.axis.out; ++j) pixels<1>(rows, m, kh, columns, j, columns.axis.taps_at(j), at(j));
       }
     }
+  }
+
+  // Some neighbours of one phase and row, which meet the taps kh, kw.
+  template <int kPixels>
+  void pixels(const Phase& rows, int64_t m, Range kh, const Phase& columns, int64_t j, Range kw, T* to) const {
+    const int64_t size = part_size<T>(a), channels = a.c, distance = a.stride_w * a.c;
+    alignas(PL_VEC) vec<T> sum[kPixels] = {};
+    for (int64_t t = kh.begin; t < kh.end; ++t) {
+      const int64_t i = m + rows.axis.start + t * rows.axis.dilation - first;
+      for (int64_t u = kw.begin; u < kw.end; ++u) {
+        const int64_t o = j + columns.axis.start + u * columns.axis.dilation;
+        const T* const part = parts + (i * a.ow + o) * size + (rows.tap(t) * a.kw + columns.tap(u)) * channels;
+#pragma GCC unroll 8
+        for (int k = 0; k < kPixels; ++k) sum[k] += load_n(part + k * size, channels);
+      }
+    }
+    if (a.bias) {
+      const vec<T> bias = load_n(static_cast<const T*>(a.bias), channels);
+#pragma GCC unroll 8
+      for (int k = 0; k < kPixels; ++k) sum[k] += bias;
+    }
+#pragma GCC unroll 8
+    for (int k = 0; k < kPixels; ++k) store_n(to + k * distance, sum[k], channels);
+    finish(to, distance, kPixels, channels, static_cast<const T*>(nullptr), 1, a.activation);
   }
 };
 
