@@ -8,7 +8,7 @@
 // Parallel over `slices` of the pixels times `groups` of the taps and channels. Each slice adds into a copy of dw (and
 // dbias) of its own; the copies are summed in order. Slices depend on the shape only.
 #pragma once
-#include "kernels/conv_window.h"
+#include "kernels/conv_patches.h"
 
 namespace pl::PL_ISA {
 namespace {
@@ -17,17 +17,11 @@ inline constexpr int64_t kSliceWork = int64_t{1} << 20;   // multiply-adds of a 
 inline constexpr int64_t kCopiesBytes = 2 << 20;          // of all copies of dw
 inline constexpr int64_t kMaxSlices = 16;
 inline constexpr int64_t kBlockBytes = 48 << 10;          // of x and dy
-inline constexpr int64_t kPatchBytes = 16 << 10;          // of windows on the stack
 
 inline constexpr int64_t kUnitChannels = 64;
 
 // Long rows of pixels, but still several: slices are made of rows.
 inline Conv2dArgs joined_for_weight(Conv2dArgs a) { return joined_images(a.n > 1 ? joined_rows(a) : a); }
-
-template <class T>
-bool by_patches(const Conv2dArgs& a) {
-  return a.groups == 1 && a.c < 8 && a.kh * a.kw * a.c * int64_t{sizeof(T)} * 8 <= kPatchBytes;
-}
 
 struct WeightPlan {
   int64_t images, rows;               // of a slice
@@ -60,7 +54,7 @@ WeightPlan plan_weight(const Conv2dArgs& a) {
   p.block_rows = blocks_of(row_count, blocks_of(row_count, rows));
 
   p.channels = blocks_of(channels, blocks_of(channels, kUnitChannels));
-  p.units = by_patches<T>(a) ? 1 : a.kh * a.kw * blocks_of(channels, p.channels);
+  p.units = few_channels<T>(a) ? 1 : a.kh * a.kw * blocks_of(channels, p.channels);
   p.groups = larger(1, smaller(smaller(p.units, blocks_of(kMaxSlices, p.slices)), work / p.slices / kSliceWork));
   return p;
 }
@@ -124,13 +118,18 @@ struct WeightBlock {
 
   void patches() const {
     alignas(64) T patch[kPatchBytes / sizeof(T)];
-    const int64_t depth = a.kh * a.kw * a.c, most = kPatchBytes / int64_t{sizeof(T)} / depth;
+    const int64_t depth = patch_depth(a), most = kPatchBytes / int64_t{sizeof(T)} / depth;
+    const Range whole = columns.whole();
     for (int64_t n = images.begin; n < images.end; ++n) {
       int64_t held = 0;
       const T* grad = dy() + (n * a.oh + is.begin) * a.ow * a.f;
       for (int64_t i = is.begin; i < is.end; ++i) {
-        for (int64_t j = 0; j < a.ow; ++j) {
-          window(n, i, j, patch + held * depth);
+        const Range kh = rows.taps_at(i);
+        const T* corner = x() + ((n * a.h + i * rows.stride + rows.start) * a.w + columns.start) * a.c;
+        for (int64_t j = 0; j < a.ow; ++j, corner += columns.stride * a.c) {
+          const bool all = whole.begin <= j && j < whole.end;
+          copy_window(a, rows.dilation * a.w * a.c, columns.dilation * a.c, corner, kh,
+                      all ? Range{0, a.kw} : columns.taps_at(j), patch + held * depth);
           if (++held < most && !(i + 1 == is.end && j + 1 == a.ow)) continue;
           TapTile<T> t{};
           t.images = t.rows = 1;
@@ -142,21 +141,6 @@ struct WeightBlock {
           held = 0;
         }
       }
-    }
-  }
-
-  // The window of one output, (KH, KW, C).
-  void window(int64_t n, int64_t i, int64_t j, T* to) const {
-    const Range kh = rows.taps_at(i), kw = columns.taps_at(j);
-    const int64_t row = a.kw * a.c, h = i * rows.stride + rows.start, w = j * columns.stride + columns.start;
-    const bool all = kh.size() == a.kh && kw.size() == a.kw;
-    if (!all)
-      for (int64_t e = 0; e < a.kh * row; ++e) to[e] = T(0);
-    for (int64_t k = kh.begin; k < kh.end; ++k) {
-      const T* const from = x() + ((n * a.h + h + k * rows.dilation) * a.w + w) * a.c;
-      for (int64_t l = kw.begin; l < kw.end; ++l)
-        for (int64_t c = 0; c < a.c; ++c)
-          to[k * row + l * a.c + c] = from[l * columns.dilation * a.c + c];
     }
   }
 
@@ -202,7 +186,7 @@ void sum_copies(const T* copies, int64_t count, int64_t distance, int64_t size, 
 template <class T>
 void backward_weight(const Conv2dArgs& args) {
   const Conv2dArgs a = joined_for_weight(args);
-  const bool patches = by_patches<T>(a);
+  const bool patches = few_channels<T>(a);
   const int64_t channels = a.c / a.groups, depth = a.kh * a.kw * channels, weights = depth * a.f;
   if (a.n * a.oh * a.ow * weights == 0) {
     __builtin_memset(a.out, 0, static_cast<size_t>(weights) * sizeof(T));

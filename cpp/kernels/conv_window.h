@@ -327,6 +327,28 @@ void turn_weights(const Conv2dArgs& a) {
 }
 
 template <class T>
+Correlation<T> input_of(const Conv2dArgs& a, const Phase& rows, const Phase& columns, int64_t first, int64_t at) {
+  return {.images = a.n,
+          .rows = rows.axis,
+          .columns = columns.axis,
+          .channels = a.f / a.groups,
+          .filters = a.c / a.groups,
+          .groups = a.groups,
+          .x = static_cast<const T*>(a.dy),
+          .x_image = a.oh * a.ow * a.f,
+          .x_row = a.ow * a.f,
+          .x_pixel = a.f,
+          .weight = static_cast<const T*>(a.work) + at,
+          .ldb = round_up(a.c, width<T>),
+          .bias = static_cast<const T*>(a.bias),
+          .y = static_cast<T*>(a.out) + first * a.c,
+          .y_image = a.h * a.w * a.c,
+          .y_row = a.stride_h * a.w * a.c,
+          .y_pixel = a.stride_w * a.c,
+          .activation = a.activation};
+}
+
+template <class T>
 void forward(const Conv2dArgs& a) {
   correlate(forward_of<T>(joined_rows(joined_images(a))));
 }
@@ -336,24 +358,7 @@ void backward_input(const Conv2dArgs& args) {
   const Conv2dArgs a = joined_rows(joined_images(args));
   turn_weights<T>(a);
   each_phase<T>(a, [&](const Phase& rows, const Phase& columns, int64_t first, int64_t at) {
-    correlate<T>({.images = a.n,
-                  .rows = rows.axis,
-                  .columns = columns.axis,
-                  .channels = a.f / a.groups,
-                  .filters = a.c / a.groups,
-                  .groups = a.groups,
-                  .x = static_cast<const T*>(a.dy),
-                  .x_image = a.oh * a.ow * a.f,
-                  .x_row = a.ow * a.f,
-                  .x_pixel = a.f,
-                  .weight = static_cast<const T*>(a.work) + at,
-                  .ldb = round_up(a.c, width<T>),
-                  .bias = static_cast<const T*>(a.bias),
-                  .y = static_cast<T*>(a.out) + first * a.c,
-                  .y_image = a.h * a.w * a.c,
-                  .y_row = a.stride_h * a.w * a.c,
-                  .y_pixel = a.stride_w * a.c,
-                  .activation = a.activation});
+    correlate(input_of<T>(a, rows, columns, first, at));
   });
 }
 
