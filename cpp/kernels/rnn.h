@@ -70,7 +70,7 @@ struct RnnBackwardArgs {
   const void* dy;     // (B,T,H), any of these three may be null: zeros
   const void* dh;     // (B,H)
   const void* dc;     // (B,H)
-  void* dz;           // (B,T,GH): the gradient of x W + b
+  void* dz;           // (B,T,GH): the gradient of x W + b. It may be gates itself
   void* dzu;          // gru: (B,T,3H), the gradient of h U + e
   void* before;       // (B,T,H) the state before each step, or null: not wanted
   void* reset;        // gru_reset_first: (B,T,H) s h, or null

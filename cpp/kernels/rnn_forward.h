@@ -74,6 +74,7 @@ class Forward {
     T *h, *next, *c, *extra[2];
     bool zero;  // h is zero: its product need not be taken
     Place<T> place;
+    int64_t ahead;     // from this step to the next
     const bool* mask;  // of the first row at this step
   };
 
@@ -93,6 +94,7 @@ class Forward {
     if (lstm) load_state(in<T>(s_.c, t.row * hidden_), hidden_, t.rows, t.c, ld);
     for (int64_t step = 0; step < s_.steps; ++step) {
       t.place.t = s_.reverse ? s_.steps - 1 - step : step;
+      t.ahead = step + 1 == s_.steps ? 0 : s_.reverse ? -1 : 1;
       t.zero = !s_.u || (step == 0 && !s_.h);
       t.mask = s_.mask ? s_.mask + t.row * s_.steps + t.place.t : nullptr;
       switch (s_.cell) {
@@ -107,6 +109,19 @@ class Forward {
     }
     store_state(t.h, ld, hidden_, t.rows, out<T>(a_.h_out, t.row * hidden_));
     if (lstm) store_state(t.c, ld, hidden_, t.rows, out<T>(a_.c_out, t.row * hidden_));
+  }
+
+  // What the next step will touch is asked for while this one computes: the rows lie far apart, out of the prefetcher's
+  // sight.
+  PL_INLINE void fetch_next(const Task& t, int64_t j) const {
+    if (t.ahead == 0) return;
+    for (int64_t r = 0; r < t.rows; ++r) {
+      const int64_t at = t.place.at(r) + t.ahead, state = at * hidden_ + j;
+      for (int64_t g = 0; g < gates_; ++g) fetch_for_writing(out<T>(a_.z, (at * gates_ + g) * hidden_ + j));
+      if (a_.y != a_.z) fetch_for_writing(out<T>(a_.y, state));
+      if (a_.cells) fetch_for_writing(out<T>(a_.cells, state));
+      if (a_.inner) fetch_for_writing(out<T>(a_.inner, state));
+    }
   }
 
   bool live(const Task& t, int64_t r) const { return !t.mask || t.mask[r * s_.steps]; }
@@ -127,6 +142,7 @@ class Forward {
     for (int64_t p = 0; p < column_panels<T>(hidden_); ++p) {
       const Column<T> panel(p, hidden_);
       const int64_t n = panel.vectors * W;
+      for (int64_t j = panel.from; j < panel.to; j += W) fetch_next(t, j);
       for (int64_t r = 0; r < t.rows; ++r)
         copy_rows(z(t, r) + panel.from, 0, 1, panel.to - panel.from, tile + r * n, n);
       if (!t.zero)
@@ -145,6 +161,7 @@ class Forward {
     alignas(64) T tile[kMaxRows * G * W], act[kMaxRows * W];
     const int64_t H = hidden_;
     each_vector<T>(0, H, [&](int64_t j, auto part) {
+      fetch_next(t, j);
       for (int64_t r = 0; r < t.rows; ++r)
         for (int g = 0; g < G; ++g) store(tile + (r * G + g) * W, part.get(z(t, r) + g * H + j));
       if (!t.zero)
@@ -177,6 +194,7 @@ class Forward {
     const int64_t H = hidden_;
     const T* const bias = static_cast<const T*>(a_.bias);
     each_vector<T>(0, H, [&](int64_t j, auto part) {
+      fetch_next(t, j);
       V e[G] = {};
       if (bias)
         for (int g = 0; g < G; ++g) e[g] = part.get(bias + g * H + j);
@@ -213,6 +231,7 @@ class Forward {
     const int64_t H = hidden_, ld = layout_.ld;
     T *const update = t.extra[0], *const reset = t.extra[1];
     each_vector<T>(0, H, [&](int64_t j, auto part) {
+      fetch_next(t, j);
       for (int64_t r = 0; r < t.rows; ++r)
         for (int g = 0; g < 2; ++g) store(tile + (r * 2 + g) * W, part.get(z(t, r) + g * H + j));
       if (!t.zero) multiply_panel(t.rows, H, t.h, ld, packed_ + j * H * 2, 2, tile, 2 * W, true);

@@ -19,7 +19,6 @@ inline constexpr int64_t kRowsPerTask = 16;  // share one reading of U; two task
 inline constexpr int64_t kSplitRows = 8;
 inline constexpr int64_t kMaxRows = kRowsPerTask;
 inline constexpr int64_t kPanelInFirst = 32 << 10;  // bytes of a panel read again and again from the first-level cache
-inline constexpr int kMaxGates = 4;
 
 template <class T>
 inline constexpr int64_t kRnnPanel = kPanelVectors * width<T>;
@@ -89,6 +88,10 @@ template <class T>
 T* out(void* p, int64_t offset) {
   return p ? static_cast<T*>(p) + offset : nullptr;
 }
+
+// Into the second-level cache: a step's worth is too much for the first.
+PL_INLINE void fetch(const void* p) { __builtin_prefetch(p, 0, 2); }
+PL_INLINE void fetch_for_writing(const void* p) { __builtin_prefetch(p, 1, 2); }
 
 // rows x n values from a (.., n) tensor into scratch, or zeros
 template <class T>

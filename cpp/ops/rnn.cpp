@@ -3,6 +3,7 @@
 #include "ops/rnn.h"
 
 #include <array>
+#include <utility>
 
 #include "ops/rnn_steps.h"
 
@@ -149,9 +150,9 @@ Tensor product(const Tensor& a, const Tensor& b, const Tensor& place = {}) {
   return gemm(a, b, {}, Activation::none, placed(place, {a.shape(0), b.shape(1)}, a.dtype()));
 }
 
-// The gradients of the inputs that are wanted.
-std::array<Tensor, kInputs> backward(const Recurrence& r, const RnnInputs& given, const Tensor& y0,
-                                     const Kept& kept, const std::array<Tensor, 3>& grads, const Wanted& want) {
+// The gradients of the inputs that are wanted. dz is written over the gates.
+std::array<Tensor, kInputs> backward(const Recurrence& r, const RnnInputs& given, const Tensor& y0, Kept kept,
+                                     const std::array<Tensor, 3>& grads, const Wanted& want) {
   const RnnInputs in = plain(given);
   const DType dtype = in.x.dtype();
   const int64_t batch = in.x.shape(0), steps = in.x.shape(1), features = in.x.shape(2);
@@ -175,7 +176,8 @@ std::array<Tensor, kInputs> backward(const Recurrence& r, const RnnInputs& given
   }
 
   const Tensor y = plain(y0);
-  Tensor dz = empty({rows, wide}, dtype), dzu, before, reset;
+  Tensor dz = kept.gates.defined() ? rows_of(kept.gates, wide) : empty({rows, wide}, dtype);
+  Tensor dzu, before, reset;
   if (reset_after) dzu = empty({rows, wide}, dtype);
   if (want.is[kU]) {
     before = empty({rows, hidden}, dtype);
@@ -192,7 +194,7 @@ std::array<Tensor, kInputs> backward(const Recurrence& r, const RnnInputs& given
                        .dy = read(g[0]),
                        .dh = read(g[1]),
                        .dc = lstm ? read(g[2]) : nullptr,
-                       .dz = dz.write(),
+                       .dz = dz.write(),  // after the reading of gates: the same memory
                        .dzu = write(dzu),
                        .before = write(before),
                        .reset = write(reset),
@@ -238,7 +240,7 @@ std::array<Tensor, 3> run(const Recurrence& r, const RnnInputs& in) {
   std::vector<Tensor> outputs{out[0], out[1]};
   if (out[2].defined()) outputs.push_back(out[2]);
   record(r.op, std::vector<Tensor>(inputs.begin(), inputs.end()), outputs,
-         [r, saved, y = save_output(out[0], 0), kept, mask = in.mask](Backward& b) {
+         [r, saved, y = save_output(out[0], 0), kept, used = false, mask = in.mask](Backward& b) mutable {
            if (grad_enabled()) no_second(r.op);
            const auto input = [&](int i) {
              return saved[i].tensor.defined() ? OptTensor(b.get(saved[i])) : OptTensor();
@@ -248,10 +250,12 @@ std::array<Tensor, 3> run(const Recurrence& r, const RnnInputs& in) {
              want.is[i] = b.wants(i);
              if (want.is[i]) want.place[i] = b.destination(i);
            }
-           const Tensor none;
-           const std::array<Tensor, kInputs> d = backward(
-               r, {*input(kX), *input(kW), *input(kU), {}, input(kH), input(kC), mask}, b.get(y), kept,
-               {b.grad(0), b.grad(1), r.cell == RnnCell::lstm ? b.grad(2) : none}, want);
+           const RnnInputs given{*input(kX), *input(kW), *input(kU), input(kB), input(kH), input(kC), mask};
+           if (used) forward(r, given, &kept);  // a second backward pass: the first one took what was kept
+           used = true;
+           const std::array<Tensor, kInputs> d =
+               backward(r, given, b.get(y), std::exchange(kept, {}),
+                        {b.grad(0), b.grad(1), r.cell == RnnCell::lstm ? b.grad(2) : Tensor()}, want);
            for (int i = 0; i < kInputs; ++i)
              if (want.is[i]) b.set(i, d[i]);
          });
