@@ -18,7 +18,8 @@ struct BackwardLayout {
   int64_t ld, ldz;          // rows of dh, dc, q, and of dz
   int64_t sums;             // of dz, and behind them those of dzu's last gate
 
-  explicit BackwardLayout(const RnnShape& s) {
+  explicit BackwardLayout(const RnnBackwardArgs& a) {
+    const RnnShape& s = a.s;
     const int64_t wide = gates_of(s.cell) * s.hidden;
     ld = state_distance<T>(s.hidden);
     ldz = state_distance<T>(wide);
@@ -39,7 +40,7 @@ class BackwardPass {
         s_(args.s),
         hidden_(s_.hidden),
         gates_(gates_of(s_.cell)),
-        layout_(s_),
+        layout_(args),
         packed_(static_cast<T*>(s_.work)) {}
 
   void run() const {

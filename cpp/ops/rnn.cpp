@@ -113,28 +113,35 @@ std::array<Tensor, 3> forward(const Recurrence& r, const RnnInputs& given, Kept*
   }
   Tensor h = empty({batch, hidden}, dtype);
   if (lstm) c = empty({batch, hidden}, dtype);
-  Tensor z = r.cell == RnnCell::simple ? y : empty({batch, steps, wide}, dtype);
+  const bool simple = r.cell == RnnCell::simple, project = projects_input(batch, steps, features);
+  Tensor z;  // of which the kernel makes the gates
+  if (!simple && (kept || !project)) z = empty({batch, steps, wide}, dtype);
   OptTensor bias = in.b;
   if (bias && reset_after) bias = in.b->view({wide}, {1});
-  gemm(reshape(in.x, {batch * steps, features}), in.w, bias, Activation::none, rows_of(z, wide));
+  if (!project)
+    gemm(reshape(in.x, {batch * steps, features}), in.w, bias, Activation::none, rows_of(simple ? y : z, wide));
   Kept own;
   if (kept) {
-    own.gates = r.cell == RnnCell::simple ? Tensor() : z;
+    own.gates = z;
     if (lstm) own.cells = empty(y.shape(), dtype);
     if (reset_after) own.inner = empty(y.shape(), dtype);
     *kept = own;
   }
   RnnArgs args{.s = shape_of(r, in),
                .keep = kept != nullptr,
+               .features = features,
+               .x = project ? in.x.read() : nullptr,
+               .w = project ? in.w.read() : nullptr,
+               .input_bias = project ? read(bias) : nullptr,
                .bias = nullptr,
-               .z = z.write(),
+               .z = simple && !project ? y.write() : write(z),
                .y = y.write(),
                .cells = write(own.cells),
                .inner = write(own.inner),
                .h_out = h.write(),
                .c_out = write(c)};
   if (in.b && reset_after) args.bias = in.b->view({wide}, {1}, wide).read();
-  Tensor work = workspace(kernels().rnn.forward_workspace(args.s));
+  Tensor work = workspace(kernels().rnn.forward_workspace(args));
   args.s.work = work.write();
   launch(r.op, kernels().rnn.forward, args, cost(args.s));
   return {y, h, c};
@@ -203,7 +210,7 @@ std::array<Tensor, kInputs> backward(const Recurrence& r, const RnnInputs& given
                        .dh_in = write(d[kH]),
                        .dc_in = write(d[kC])};
   if (want.is[kB] && reset_after) args.dbu = d[kB].view({wide}, {1}, wide).write();
-  Tensor work = workspace(kernels().rnn.backward_workspace(args.s));
+  Tensor work = workspace(kernels().rnn.backward_workspace(args));
   args.s.work = work.write();
   launch(backward_name(r.cell), kernels().rnn.backward, args, cost(args.s));
 
@@ -378,6 +385,10 @@ std::tuple<Tensor, Tensor> pointwise_forward(const Pointwise& p, const Tensor& z
          c = empty(p.c.shape(), p.c.dtype()), cells = empty(p.c.shape(), p.c.dtype());
   RnnArgs args{.s = p.shape(),
                .keep = true,
+               .features = 0,
+               .x = nullptr,
+               .w = nullptr,
+               .input_bias = nullptr,
                .bias = nullptr,
                .z = z.write(),
                .y = y.write(),
@@ -385,7 +396,7 @@ std::tuple<Tensor, Tensor> pointwise_forward(const Pointwise& p, const Tensor& z
                .inner = nullptr,
                .h_out = h.write(),
                .c_out = c.write()};
-  Tensor work = workspace(kernels().rnn.forward_workspace(args.s));
+  Tensor work = workspace(kernels().rnn.forward_workspace(args));
   args.s.work = work.write();
   if (h.size()) launch("lstm_cell", kernels().rnn.forward, args, cost(args.s));
   return {h, c};
@@ -411,7 +422,7 @@ std::tuple<Tensor, Tensor> pointwise_backward(const Pointwise& p, const Tensor& 
                        .dbu = nullptr,
                        .dh_in = nullptr,
                        .dc_in = dc.write()};
-  Tensor work = workspace(kernels().rnn.backward_workspace(args.s));
+  Tensor work = workspace(kernels().rnn.backward_workspace(args));
   args.s.work = work.write();
   if (dz.size()) launch("lstm_cell_backward", kernels().rnn.backward, args, cost(args.s));
   return {dz, dc};
