@@ -86,6 +86,8 @@ PYBIND11_MODULE(_core, m) {
   bind_elementwise(m);
   bind_ops(m);
   bind_loss(m);
+  bind_norm(m);
+  bind_attention(m);
   bind_random(m);
   bind_conv(m);
   bind_rnn(m);

@@ -20,6 +20,8 @@ namespace pl {
   extern const ElementwiseKernels elementwise; \
   extern const ReduceKernels reduce;           \
   extern const LossKernels loss;               \
+  extern const NormKernels norm;               \
+  extern const AttentionKernels attention;     \
   extern const EmbedKernels embed;             \
   extern const RandomKernels random;           \
   extern const OptimKernels optim;             \
@@ -67,6 +69,8 @@ const KernelTable& table_of(int i) {
    .elementwise = name::elementwise, \
    .reduce = name::reduce,           \
    .loss = name::loss,               \
+   .norm = name::norm,               \
+   .attention = name::attention,     \
    .embed = name::embed,             \
    .random = name::random,           \
    .optim = name::optim,             \

@@ -8,6 +8,8 @@ arithmetic.
 
 from .activations import *
 from .activations import __all__ as _activations
+from .attention import *
+from .attention import __all__ as _attention
 from .binary import *
 from .binary import __all__ as _binary
 from .conv import conv2d, conv2d_backward, same_padding
@@ -17,6 +19,8 @@ from .linalg import *
 from .linalg import __all__ as _linalg
 from .loss import *
 from .loss import __all__ as _loss
+from .norm import *
+from .norm import __all__ as _norm
 from .random import dropout, philox, uniform
 from .reduce import *
 from .reduce import __all__ as _reduce
@@ -34,6 +38,8 @@ __all__ = [
     *_linalg,
     *_shape,
     *_loss,
+    *_norm,
+    *_attention,
     *_rnn,
     "conv2d",
     "conv2d_backward",
