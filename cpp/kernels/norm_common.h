@@ -23,12 +23,9 @@ template <Follow F>
 inline constexpr int kRunVectors = F == Follow::smooth ? 1 : 4;
 template <class Fn>
 PL_INLINE void with_activation(Activation activation, const Fn& fn) {
-  switch (activation) {
-    case Activation::none: return fn(FollowIs<Follow::none>{});
-    case Activation::relu: return fn(FollowIs<Follow::relu>{});
-    case Activation::sigmoid:
-    case Activation::tanh: return fn(FollowIs<Follow::smooth>{});
-  }
+  if (activation == Activation::none) return fn(FollowIs<Follow::none>{});
+  if (activation == Activation::relu) return fn(FollowIs<Follow::relu>{});
+  return fn(FollowIs<Follow::smooth>{});
 }
 
 template <Follow F, class V>

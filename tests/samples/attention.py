@@ -25,11 +25,8 @@ def _qkv(
     e: int | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     kept, e = kept or h, e or d
-    return (
-        array(rng, (b, t, h, d), dtype),
-        array(rng, (b, s, kept, d), dtype),
-        array(rng, (b, s, kept, e), dtype),
-    )
+    q, k, v = (array(rng, shape, dtype, -1, 1) for shape in ((b, t, h, d), (b, s, kept, d), (b, s, kept, e)))
+    return q, k, v
 
 
 def _samples(rng: Rng, dtype: str) -> list[Sample]:
