@@ -26,16 +26,16 @@ __all__ = ["RECORDS", "Bad", "Op", "Sample", "errors_of", "samples_of"]
 RECORDS: dict[str, Op] = {
     op.name: op
     for family in (
-        pointwise,
-        reduce,
+        attention,
+        conv,
         linalg,
-        shape,
         loss,
         norm,
+        pointwise,
         pool,
-        conv,
+        reduce,
         rnn,
-        attention,
+        shape,
         update,
     )
     for op in family.OPS

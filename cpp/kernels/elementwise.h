@@ -84,6 +84,9 @@ enum class BinaryOp : uint8_t {
   relu_grad,     // (g, y)   y > 0 ? g : 0
   sigmoid_grad,  // (g, y)   g y (1 - y)
   tanh_grad,     // (g, y)   g (1 - y^2)
+  silu_grad,     // (g, x)
+  gelu_grad,     // (g, x)
+  gelu_tanh_grad,  // (g, x)
   // losses per element; p0 is the parameter
   squared_difference,  // (a - b)^2
   huber,               // (a, b), p0 = delta

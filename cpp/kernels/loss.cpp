@@ -137,14 +137,20 @@ void note_first_bad(const CrossEntropyArgs& a) {
 }
 
 template <class T>
+PL_INLINE void keep(const CrossEntropyArgs& a, int64_t r, const Row<T>& row) {
+  T* const stat = static_cast<T*>(a.stat) + 2 * r;
+  stat[0] = row.max;
+  stat[1] = T(1) / row.sum;
+}
+
+template <class T>
 void dense_cross_entropy(const CrossEntropyArgs& a) {
   using V = vec<T>;
   each_row(a.rows, a.cols, [&](int64_t r) {
     const T* x = static_cast<const T*>(a.x) + r * a.cols;
     const T* t = static_cast<const T*>(a.target) + r * a.cols;
-    T* proba = static_cast<T*>(a.proba) + r * a.cols;
-    const Row<T> row = exp_row(x, proba, a.cols);
-    normalize_row(row, proba, a.cols);
+    const Row<T> row = exp_row<T>(x, nullptr, a.cols);
+    keep(a, r, row);
     const T log_sum = log_(row.sum);
     T loss = sum_vectors<T>(row.whole, [&](int64_t i, auto part) {
       return part.get(t + i) * (log_sum - (part.get(x + i) - row.max));
@@ -171,13 +177,12 @@ void label_cross_entropy(const CrossEntropyArgs& a) {
       for (int64_t k = 0; k < count; ++k) {
         const int64_t r = first + k, label = label_at(a.label, a.label_dtype, r);
         const T* x = static_cast<const T*>(a.x) + r * a.cols;
-        T* proba = static_cast<T*>(a.proba) + r * a.cols;
-        const Row<T> row = exp_row(x, proba, a.cols);
+        const Row<T> row = exp_row<T>(x, nullptr, a.cols);
+        keep(a, r, row);
         const bool good = label >= 0 && label < a.cols;
         sums[k] = good ? row.sum : T(1);
         picked[k] = good ? x[label] - row.max : T(0);
         if (!good) __atomic_store_n(&met_bad, 1, __ATOMIC_RELAXED);
-        normalize_row(row, proba, a.cols);
       }
       T* loss = static_cast<T*>(a.loss) + first;
       each_vector<T>(0, count, [&](int64_t k, auto part) {
@@ -200,22 +205,24 @@ template <class T>
 void cross_entropy_backward_typed(const CrossEntropyBackwardArgs& a) {
   using V = vec<T>;
   each_row(a.rows, a.cols, [&](int64_t r) {
-    const T* proba = static_cast<const T*>(a.proba) + r * a.cols;
+    const T* x = static_cast<const T*>(a.x) + r * a.cols;
+    const T max = static_cast<const T*>(a.stat)[2 * r], share = static_cast<const T*>(a.stat)[2 * r + 1];
     const T scale = static_cast<const T*>(a.dloss)[r * a.stride_dloss];
     T* dx = static_cast<T*>(a.dx) + r * a.cols;
     if (a.target) {
       const T* t = static_cast<const T*>(a.target) + r * a.cols;
-      const T mass = sum_vectors<T>(a.cols, [&](int64_t i, auto part) { return part.get(t + i); });
+      const T mass = sum_vectors<T>(a.cols, [&](int64_t i, auto part) { return part.get(t + i); }) * share;
       each_vector<T>(0, a.cols, [&](int64_t i, auto part) {
-        part.put(dx + i, (part.get(proba + i) * mass - part.get(t + i)) * scale);
+        part.put(dx + i, (exp_(part.get(x + i) - max) * mass - part.get(t + i)) * scale);
       });
       return;
     }
     const int64_t label = label_at(a.label, a.label_dtype, r);
     if (label >= 0 && label < a.cols) {
-      const T at_label = (proba[label] - T(1)) * scale;
-      each_vector<T>(0, a.cols, [&](int64_t i, auto part) { part.put(dx + i, part.get(proba + i) * scale); });
-      dx[label] = at_label;
+      const T factor = share * scale;
+      each_vector<T>(0, a.cols,
+                     [&](int64_t i, auto part) { part.put(dx + i, exp_(part.get(x + i) - max) * factor); });
+      dx[label] -= scale;
     } else {
       each_vector<T>(0, a.cols, [&](int64_t i, auto part) { part.put(dx + i, V{}); });
     }

@@ -473,6 +473,33 @@ PL_INLINE V gelu_tanh_(V x) {
   return times_weight(x, sigmoid_(u));
 }
 
+// The slopes of these three; x is bounded where its weight has vanished, so that no infinity meets a zero.
+template <class V>
+PL_INLINE V bounded(V x, lane_of<V> limit) {
+  return select(x > limit, splat<V>(limit), select(x < -limit, splat<V>(-limit), x));
+}
+template <class V>
+PL_INLINE V silu_slope_(V x) {
+  using T = lane_of<V>;
+  V s = sigmoid_(x);
+  return s * fma_(bounded(x, T(2000)), T(1) - s, splat<V>(T(1)));
+}
+template <class V>
+PL_INLINE V gelu_slope_(V x) {
+  using T = lane_of<V>;
+  V b = bounded(x, T(50));
+  return fma_(b, exp_(b * b * T(-0.5)) * T(0.39894228040143267794), normal_cdf_(x));
+}
+// d/dx x sigmoid(2u) = s + x s (1 - s) 2u', s = sigmoid(2u)
+template <class V>
+PL_INLINE V gelu_tanh_slope_(V x) {
+  using T = lane_of<V>;
+  constexpr T c = T(2 * 0.79788456080286535588), k = T(2 * 0.79788456080286535588 * 0.044715);
+  V b = bounded(x, T(50)), z = b * b;
+  V s = sigmoid_(b * fma_(z, splat<V>(k), splat<V>(c)));
+  return fma_(b * s * (T(1) - s), fma_(z, splat<V>(3 * k), splat<V>(c)), s);
+}
+
 template <class V>
 PL_INLINE V relu_(V x) {  // NaN stays NaN
   return select(x < 0, V{}, x);

@@ -121,11 +121,11 @@ Labels check_labels(const char* op, const Tensor& logits, const Tensor& labels) 
 namespace {
 
 struct Forward {
-  Tensor loss, proba;
+  Tensor loss, stat;
 };
 // `logits` contiguous, with at least one class unless there are no rows.
 Forward forward(const char* op, const Tensor& logits, const Labels& l, const Tensor& loss) {
-  Tensor proba = empty(logits.shape(), logits.dtype());
+  Tensor stat = empty({loss.size(), 2}, logits.dtype());
   IdCheck check(op, "labels");
   CrossEntropyArgs args{.dtype = logits.dtype(),
                         .label_dtype = l.dense ? DType::int64 : l.t.dtype(),
@@ -135,31 +135,32 @@ Forward forward(const char* op, const Tensor& logits, const Labels& l, const Ten
                         .target = l.dense ? l.t.read() : nullptr,
                         .label = l.dense ? nullptr : l.t.read(),
                         .loss = loss.write(),
-                        .proba = proba.write(),
+                        .stat = stat.write(),
                         .status = check.status()};
   launch("softmax_cross_entropy", kernels().loss.cross_entropy, args,
          2.0 * static_cast<double>(logits.size()));
   check.check();
-  return {loss, proba};
+  return {loss, stat};
 }
 
-Tensor backward(const Tensor& dy, const Tensor& proba, const Labels& l) {
+Tensor backward(const Tensor& dy, const Tensor& logits, const Tensor& stat, const Labels& l) {
   // One number repeated over the rows (the gradient of a mean) is read as such.
   bool repeated = dy.ndim() == 1 && dy.strides()[0] == 0;
   Tensor g = repeated ? dy : contiguous(dy);
-  Tensor dx = result(proba.shape(), proba.dtype());
-  CrossEntropyBackwardArgs args{.dtype = proba.dtype(),
+  Tensor dx = result(logits.shape(), logits.dtype());
+  CrossEntropyBackwardArgs args{.dtype = logits.dtype(),
                                 .label_dtype = l.dense ? DType::int64 : l.t.dtype(),
                                 .rows = dy.size(),
-                                .cols = proba.shape(-1),
-                                .proba = proba.read(),
+                                .cols = logits.shape(-1),
+                                .x = logits.read(),
+                                .stat = stat.read(),
                                 .target = l.dense ? l.t.read() : nullptr,
                                 .label = l.dense ? nullptr : l.t.read(),
                                 .dloss = g.read(),
                                 .stride_dloss = repeated ? 0 : 1,
                                 .dx = dx.write()};
   launch("softmax_cross_entropy_backward", kernels().loss.cross_entropy_backward, args,
-         static_cast<double>(proba.size()));
+         2.0 * static_cast<double>(logits.size()));
   return dx;
 }
 
@@ -185,7 +186,7 @@ Tensor softmax_cross_entropy_backward(const Tensor& dy, const Tensor& logits0, c
     return expand_dims(dy, -1) * (softmax(logits0, -1) * sum(target, Axes{-1}, true) - target);
   }
   Tensor logits = contiguous(logits0);
-  return backward(dy, forward(op, logits, l, empty(lead, logits.dtype())).proba, l);
+  return backward(dy, logits, forward(op, logits, l, empty(lead, logits.dtype())).stat, l);
 }
 
 Tensor softmax_cross_entropy(const Tensor& logits0, const Tensor& labels) {
@@ -193,12 +194,12 @@ Tensor softmax_cross_entropy(const Tensor& logits0, const Tensor& labels) {
   Labels l = check_labels(op, logits0, labels);
   Tensor logits = contiguous(logits0);
   Shape lead = rows_of(op, logits);
-  auto [loss, proba] = forward(op, logits, l, result(lead, logits.dtype()));
-  record(op, {logits}, {loss}, [logits = save(logits), l, proba = proba](Backward& b) {
+  auto [loss, stat] = forward(op, logits, l, result(lead, logits.dtype()));
+  record(op, {logits}, {loss}, [logits = save(logits), l, stat = stat](Backward& b) {
     if (grad_enabled())
       b.set(0, softmax_cross_entropy_backward(b.grad(), b.get(logits), l.t));
     else
-      b.set(0, backward(b.grad(), proba, l));
+      b.set(0, backward(b.grad(), b.get(logits), stat, l));
   });
   return loss;
 }
