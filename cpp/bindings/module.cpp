@@ -88,6 +88,7 @@ PYBIND11_MODULE(_core, m) {
   bind_loss(m);
   bind_random(m);
   bind_conv(m);
+  bind_embed(m);
   bind_pool(m);
   bind_rnn(m);
   bind_optim(m);

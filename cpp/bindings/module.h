@@ -11,6 +11,7 @@ void bind_ops(pybind11::module_& m);          // ops.cpp: reductions, products, 
 void bind_loss(pybind11::module_& m);         // ops_loss.cpp
 void bind_random(pybind11::module_& m);       // ops_random.cpp
 void bind_conv(pybind11::module_& m);         // ops_conv.cpp
+void bind_embed(pybind11::module_& m);        // ops_embed.cpp
 void bind_pool(pybind11::module_& m);         // ops_pool.cpp
 void bind_rnn(pybind11::module_& m);          // ops_rnn.cpp
 void bind_optim(pybind11::module_& m);        // ops_optim.cpp

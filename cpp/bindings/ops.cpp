@@ -110,7 +110,7 @@ void bind_ops(py::module_& m) {
   def_op(m, "take", take, {"x", "indices", {"axis", None}},
          "Elements by position along the axis; IndexError when out of range.");
   def_op(m, "one_hot", one_hot, {"x", "num_classes", {"dtype", "float32"}},
-         "Rows with a 1 at the id; ids out of range give zeros.");
+         "Rows with a 1 at the id; IndexError when one is out of range.");
 }
 
 }  // namespace pl

@@ -13,6 +13,8 @@ from .binary import __all__ as _binary
 from .conv import conv2d, conv2d_backward, same_padding
 from .elementwise import *
 from .elementwise import __all__ as _elementwise
+from .embed import *
+from .embed import __all__ as _embed
 from .linalg import *
 from .linalg import __all__ as _linalg
 from .loss import *
@@ -34,6 +36,7 @@ __all__ = [
     *_binary,
     *_reduce,
     *_linalg,
+    *_embed,
     *_pool,
     *_shape,
     *_loss,

@@ -65,7 +65,7 @@ def take(x, indices, axis=None):
 
 
 def one_hot(x, num_classes, dtype="float32"):
-    """y[..., k] = 1 where x[...] = k, else 0: ids out of range give zeros"""
+    """y[..., k] = 1 where x[...] = k, else 0; 0 <= x < num_classes"""
     return (np.asarray(x)[..., None] == np.arange(num_classes)).astype(dtype)
 
 

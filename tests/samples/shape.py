@@ -379,7 +379,6 @@ def _one_hot_samples(rng: Rng, dtype: str) -> list[Sample]:
         Sample((ids(5), 4), {"dtype": "bool"}),
         Sample((ids(0), 4)),
         Sample((ids(), 4)),
-        Sample((ids(5), 2)),
     ]
 
 
@@ -388,6 +387,8 @@ def _one_hot_errors(rng: Rng) -> list:
     return [
         *bad_array((ids, 4), 0, "x"),
         bad(TypeError, "x", ids.astype(np.float32), 4),
+        *(bad(IndexError, "x", np.array(wrong), 4) for wrong in ([4], [-1], [2**62], [0, -(2**63)], 7)),
+        bad(IndexError, "x", ids, 0),
         bad(ValueError, "num_classes", ids, -1),
         bad((ValueError, MemoryError), "num_classes", ids, HUGE),
         bad(TypeError, "num_classes", ids, 4.5),
