@@ -6,7 +6,7 @@ from __future__ import annotations
 import collections.abc
 import numpy as np
 import typing
-__all__: list[str] = ['Plan', 'PlanState', 'Tensor', 'Update', 'abandon_recording', 'abs', 'absolute_error', 'adam_update', 'adaptive_avg_pool2d', 'adaptive_max_pool2d', 'add', 'all', 'any', 'arccos', 'arcsin', 'arctan', 'arctan2', 'argmax', 'argmin', 'asarray', 'assign', 'assign_add', 'avg_pool1d', 'avg_pool2d', 'binary_cross_entropy', 'broadcast_to', 'cast', 'ceil', 'clip', 'concatenate', 'conv2d', 'conv2d_backward', 'copy', 'copysign', 'cos', 'cosh', 'csr_matmul', 'cumsum', 'default_generator', 'detach', 'digamma', 'divide', 'dropout', 'elu', 'embedding', 'embedding_backward', 'embedding_backward_sparse', 'enter_grad', 'equal', 'erf', 'erfc', 'exit_grad', 'exp', 'expand_dims', 'expm1', 'flip', 'floor', 'floor_divide', 'fma_peak', 'fmod', 'from_dlpack', 'gelu', 'global_avg_pool1d', 'global_avg_pool2d', 'global_max_pool1d', 'global_max_pool2d', 'grad_enabled', 'grad_scope', 'gradients', 'greater', 'greater_equal', 'hard_sigmoid', 'huber', 'hypot', 'info', 'is_recording', 'isfinite', 'isinf', 'isnan', 'leaky_relu', 'less', 'less_equal', 'lgamma', 'linear', 'log', 'log10', 'log1p', 'log2', 'log_softmax', 'log_softmax_backward', 'logaddexp', 'logical_and', 'logical_not', 'logical_or', 'logical_xor', 'logits_of', 'logsumexp', 'lstm_cell', 'lstm_cell_backward', 'make_generator', 'matmul', 'matmul_backward', 'max', 'max_pool1d', 'max_pool2d', 'maximum', 'mean', 'memory', 'min', 'minimum', 'multiply', 'negative', 'no_grad', 'not_equal', 'num_threads', 'one_hot', 'op_names', 'pad', 'power', 'prod', 'random_draw', 'random_integers', 'random_seed', 'reciprocal', 'relu', 'remainder', 'reshape', 'round', 'rsqrt', 'selu', 'set_num_threads', 'sgd_update', 'sigmoid', 'sign', 'silu', 'sin', 'sinh', 'slice', 'softmax', 'softmax_backward', 'softmax_cross_entropy', 'softmax_cross_entropy_backward', 'softplus', 'softsign', 'split', 'sqrt', 'square', 'squared_error', 'squeeze', 'stack', 'std', 'stop_gradient', 'stream', 'subtract', 'sum', 'take', 'tan', 'tanh', 'transpose', 'trim_memory', 'trunc', 'var', 'watch', 'watch_parameter', 'where']
+__all__: list[str] = ['Plan', 'PlanState', 'Tensor', 'Update', 'abandon_recording', 'abs', 'absolute_error', 'adam_update', 'adaptive_avg_pool2d', 'adaptive_max_pool2d', 'add', 'all', 'any', 'arccos', 'arcsin', 'arctan', 'arctan2', 'argmax', 'argmin', 'asarray', 'assign', 'assign_add', 'avg_pool1d', 'avg_pool2d', 'binary_cross_entropy', 'broadcast_to', 'cast', 'ceil', 'clip', 'concatenate', 'conv2d', 'conv2d_backward', 'copy', 'copysign', 'cos', 'cosh', 'csr_matmul', 'cumsum', 'default_generator', 'detach', 'digamma', 'divide', 'dropout', 'elu', 'embedding', 'embedding_backward', 'embedding_backward_sparse', 'enter_grad', 'equal', 'erf', 'erfc', 'exit_grad', 'exp', 'expand_dims', 'expm1', 'flip', 'floor', 'floor_divide', 'fma_peak', 'fmod', 'from_dlpack', 'gelu', 'global_avg_pool1d', 'global_avg_pool2d', 'global_max_pool1d', 'global_max_pool2d', 'grad_enabled', 'grad_scope', 'gradients', 'greater', 'greater_equal', 'hard_sigmoid', 'huber', 'hypot', 'info', 'is_recording', 'isfinite', 'isinf', 'isnan', 'leaky_relu', 'less', 'less_equal', 'lgamma', 'linear', 'log', 'log10', 'log1p', 'log2', 'log_softmax', 'log_softmax_backward', 'logaddexp', 'logical_and', 'logical_not', 'logical_or', 'logical_xor', 'logits_of', 'logsumexp', 'lstm_cell', 'lstm_cell_backward', 'make_generator', 'matmul', 'matmul_backward', 'max', 'max_pool1d', 'max_pool2d', 'maximum', 'mean', 'memory', 'min', 'minimum', 'multiply', 'negative', 'no_grad', 'not_equal', 'num_threads', 'one_hot', 'op_names', 'pad', 'pixel_shuffle', 'pixel_unshuffle', 'power', 'prod', 'random_draw', 'random_integers', 'random_seed', 'reciprocal', 'relu', 'remainder', 'reshape', 'resize2d', 'round', 'rsqrt', 'selu', 'set_num_threads', 'sgd_update', 'sigmoid', 'sign', 'silu', 'sin', 'sinh', 'slice', 'softmax', 'softmax_backward', 'softmax_cross_entropy', 'softmax_cross_entropy_backward', 'softplus', 'softsign', 'split', 'sqrt', 'square', 'squared_error', 'squeeze', 'stack', 'std', 'stop_gradient', 'stream', 'subtract', 'sum', 'take', 'tan', 'tanh', 'transpose', 'trim_memory', 'trunc', 'upsample1d', 'upsample2d', 'var', 'watch', 'watch_parameter', 'where']
 class Tensor:
     """
     An array that ops can be recorded on.
@@ -738,9 +738,17 @@ def op_names() -> list:
     """
     The names in ops.def.
     """
-def pad(x, pad_width, value = 0.0, *, out = None) -> typing.Any:
+def pad(x, pad_width, value = 0.0, mode = 'constant', *, out = None) -> typing.Any:
     """
-    A border of a constant: an int, (before, after), or a pair for each dimension.
+    A border: an int, (before, after), or a pair for each dimension. Of a constant, or of x: mode 'reflect', 'symmetric', 'edge' or 'wrap'.
+    """
+def pixel_shuffle(x, factor, *, out = None) -> typing.Any:
+    """
+    Channels to space: (N, H, W, f f C) gives (N, f H, f W, C).
+    """
+def pixel_unshuffle(x, factor, *, out = None) -> typing.Any:
+    """
+    Space to channels, the inverse of pixel_shuffle: (N, f H, f W, C) gives (N, H, W, f f C).
     """
 def power(x1, x2, *, out = None) -> typing.Any:
     """
@@ -777,6 +785,10 @@ def remainder(x1, x2, *, out = None) -> typing.Any:
 def reshape(x, shape, *, out = None) -> typing.Any:
     """
     The same elements under another shape; one size may be -1.
+    """
+def resize2d(x, size, interpolation = 'bilinear', *, out = None) -> typing.Any:
+    """
+    Images (N, H, W, C) resized to `size`, 'bilinear' or 'nearest', half-pixel centres.
     """
 def round(x, *, out = None) -> typing.Any:
     """
@@ -913,6 +925,14 @@ def trim_memory() -> None:
 def trunc(x, *, out = None) -> typing.Any:
     """
     Towards zero.
+    """
+def upsample1d(x, size = 2, *, out = None) -> typing.Any:
+    """
+    Sequences (N, T, C) with each step repeated `size` times.
+    """
+def upsample2d(x, size = 2, interpolation = 'nearest', *, out = None) -> typing.Any:
+    """
+    Images (N, H, W, C) enlarged `size` times: 'nearest' repeats pixels, 'bilinear' blends them.
     """
 def var(x, axis = None, ddof = 0.0, keepdims = False, *, out = None) -> typing.Any:
     """

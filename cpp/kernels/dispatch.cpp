@@ -22,6 +22,7 @@ namespace pl {
   extern const LossKernels loss;               \
   extern const EmbedKernels embed;             \
   extern const PoolKernels pool;               \
+  extern const ResizeKernels resize;           \
   extern const RandomKernels random;           \
   extern const OptimKernels optim;             \
   extern const ConvKernels conv;               \
@@ -70,6 +71,7 @@ const KernelTable& table_of(int i) {
    .loss = name::loss,               \
    .embed = name::embed,             \
    .pool = name::pool,               \
+   .resize = name::resize,           \
    .random = name::random,           \
    .optim = name::optim,             \
    .conv = name::conv,               \

@@ -11,6 +11,7 @@
 #include "kernels/pool.h"
 #include "kernels/random.h"
 #include "kernels/reduce.h"
+#include "kernels/resize.h"
 #include "kernels/rnn.h"
 
 namespace pl {
@@ -23,6 +24,7 @@ struct KernelTable {
   LossKernels loss;
   EmbedKernels embed;
   PoolKernels pool;
+  ResizeKernels resize;
   RandomKernels random;
   OptimKernels optim;
   ConvKernels conv;

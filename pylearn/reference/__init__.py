@@ -24,6 +24,8 @@ from .pool import __all__ as _pool
 from .random import dropout, philox, uniform
 from .reduce import *
 from .reduce import __all__ as _reduce
+from .resize import *
+from .resize import __all__ as _resize
 from .rnn import *
 from .rnn import __all__ as _rnn
 from .shape import *
@@ -38,6 +40,7 @@ __all__ = [
     *_linalg,
     *_embed,
     *_pool,
+    *_resize,
     *_shape,
     *_loss,
     *_rnn,
