@@ -90,7 +90,9 @@ PYBIND11_MODULE(_core, m) {
   bind_attention(m);
   bind_random(m);
   bind_conv(m);
+  bind_embed(m);
   bind_pool(m);
+  bind_resize(m);
   bind_rnn(m);
   bind_optim(m);
   bind_autograd(m);

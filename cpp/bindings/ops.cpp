@@ -16,6 +16,15 @@ struct From<PadWidth> {
   static PadWidth get(Call&, const char*, py::handle h) { return {py::reinterpret_borrow<py::object>(h)}; }
 };
 
+// pad's mode
+struct PadMode {
+  std::string name;
+};
+template <>
+struct From<PadMode> {
+  static PadMode get(Call& c, const char* what, py::handle h) { return {c.text(what, h)}; }
+};
+
 // split: a number of equal parts, or the positions to cut at
 struct Cuts {
   Shape values;
@@ -33,7 +42,7 @@ struct From<Cuts> {
 
 namespace {
 
-Tensor pad(const Tensor& x, const PadWidth& width, double value) {
+Tensor pad(const Tensor& x, const PadWidth& width, double value, const PadMode& mode) {
   Call c("pad");
   std::vector<Pair> pairs;
   py::handle h = width.given;
@@ -49,7 +58,7 @@ Tensor pad(const Tensor& x, const PadWidth& width, double value) {
   } else {
     pairs.assign(static_cast<size_t>(x.ndim()), From<Pair>::get(c, "pad_width", h));
   }
-  return ops::pad(x, pairs, value);
+  return ops::pad(x, pairs, value, mode.name);
 }
 
 std::vector<Tensor> split(const Tensor& x, const Cuts& cuts, int64_t axis) {
@@ -100,8 +109,10 @@ void bind_ops(py::module_& m) {
   def_op(m, "stack", stack, {"xs", {"axis", 0}}, "Joined along a new axis.");
   def_op(m, "split", pl::split, {"x", "indices_or_sections", {"axis", 0}},
          "Views of equal parts, or cut at positions.");
-  def_op(m, "pad", pl::pad, {"x", "pad_width", {"value", 0.0}},
-         "A border of a constant: an int, (before, after), or a pair for each dimension.");
+  def_op(m, "pad", pl::pad, {"x", "pad_width", {"value", 0.0}, {"mode", "constant"}},
+         "A border: an int, (before, after), or a pair for each dimension. Of a constant, or of x: mode "
+         "'reflect', "
+         "'symmetric', 'edge' or 'wrap'.");
   def_op(m, "slice", ops::slice, {"x", "start", "stop", "step"},
          "A view: one start, stop and step for each dimension, clamped to it; with a negative step, stop -1 "
          "is before "
@@ -110,7 +121,7 @@ void bind_ops(py::module_& m) {
   def_op(m, "take", take, {"x", "indices", {"axis", None}},
          "Elements by position along the axis; IndexError when out of range.");
   def_op(m, "one_hot", one_hot, {"x", "num_classes", {"dtype", "float32"}},
-         "Rows with a 1 at the id; ids out of range give zeros.");
+         "Rows with a 1 at the id; IndexError when one is out of range.");
 }
 
 }  // namespace pl

@@ -24,6 +24,7 @@ namespace pl {
   extern const AttentionKernels attention;     \
   extern const EmbedKernels embed;             \
   extern const PoolKernels pool;               \
+  extern const ResizeKernels resize;           \
   extern const RandomKernels random;           \
   extern const OptimKernels optim;             \
   extern const ConvKernels conv;               \
@@ -74,6 +75,7 @@ const KernelTable& table_of(int i) {
    .attention = name::attention,     \
    .embed = name::embed,             \
    .pool = name::pool,               \
+   .resize = name::resize,           \
    .random = name::random,           \
    .optim = name::optim,             \
    .conv = name::conv,               \

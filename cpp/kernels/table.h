@@ -13,6 +13,7 @@
 #include "kernels/pool.h"
 #include "kernels/random.h"
 #include "kernels/reduce.h"
+#include "kernels/resize.h"
 #include "kernels/rnn.h"
 
 namespace pl {
@@ -27,6 +28,7 @@ struct KernelTable {
   AttentionKernels attention;
   EmbedKernels embed;
   PoolKernels pool;
+  ResizeKernels resize;
   RandomKernels random;
   OptimKernels optim;
   ConvKernels conv;

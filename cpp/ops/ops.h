@@ -135,7 +135,9 @@ Tensor broadcast_to(const Tensor& x, const Shape& shape);
 Tensor concatenate(const std::vector<Tensor>& xs, int64_t axis);
 Tensor stack(const std::vector<Tensor>& xs, int64_t axis);
 std::vector<Tensor> split(const Tensor& x, const Shape& indices, bool sections, int64_t axis);
-Tensor pad(const Tensor& x, const std::vector<Pair>& pad_width, double value);
+// mode: constant, reflect, symmetric, edge or wrap, as NumPy.
+Tensor pad(const Tensor& x, const std::vector<Pair>& pad_width, double value,
+           const std::string& mode = "constant");
 Tensor slice(const Tensor& x, const Shape& start, const Shape& stop, const Shape& step);
 Tensor flip(const Tensor& x, const OptAxes& axis);
 

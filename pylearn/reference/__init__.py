@@ -16,6 +16,8 @@ from .conv import *
 from .conv import __all__ as _conv
 from .elementwise import *
 from .elementwise import __all__ as _elementwise
+from .embed import *
+from .embed import __all__ as _embed
 from .linalg import *
 from .linalg import __all__ as _linalg
 from .loss import *
@@ -27,6 +29,8 @@ from .norm import __all__ as _norm
 from .random import dropout, philox, uniform
 from .reduce import *
 from .reduce import __all__ as _reduce
+from .resize import *
+from .resize import __all__ as _resize
 from .rnn import *
 from .rnn import __all__ as _rnn
 from .shape import *
@@ -41,7 +45,9 @@ __all__ = [
     *_reduce,
     *_linalg,
     *_conv,
+    *_embed,
     *_pool,
+    *_resize,
     *_shape,
     *_loss,
     *_norm,

@@ -46,8 +46,9 @@ class Op:
     errors: Callable[[Rng], list[Bad]]
     reference: Callable
     dtypes: tuple[str, ...] = FLOATS
-    # dtype of the result: "same", "float" (integers become float64), "sum" (integers become int64), or a dtype
-    result: str = "same"
+    # dtype of the result: "same", "float" (integers become float64), "sum" (integers become int64), or a dtype; a
+    # function of the sample and the dtype where the outputs differ
+    result: str | Callable[[Sample, str], tuple[str, ...]] = "same"
     more: Callable[[Rng, str], list[Sample]] | None = None  # for values only: tails, special values
     big: Callable[[Rng, str], list[Sample]] | None = None  # big enough for several threads
     draw: Callable[[Rng, str], Sample] | None = (
