@@ -6,7 +6,7 @@ from __future__ import annotations
 import collections.abc
 import numpy as np
 import typing
-__all__: list[str] = ['Plan', 'PlanState', 'Tensor', 'Update', 'abandon_recording', 'abs', 'absolute_error', 'adam_update', 'add', 'all', 'any', 'arccos', 'arcsin', 'arctan', 'arctan2', 'argmax', 'argmin', 'asarray', 'assign', 'assign_add', 'binary_cross_entropy', 'broadcast_to', 'cast', 'ceil', 'clip', 'concatenate', 'conv2d', 'conv2d_backward', 'copy', 'copysign', 'cos', 'cosh', 'csr_matmul', 'cumsum', 'default_generator', 'detach', 'digamma', 'divide', 'dropout', 'elu', 'enter_grad', 'equal', 'erf', 'erfc', 'exit_grad', 'exp', 'expand_dims', 'expm1', 'flip', 'floor', 'floor_divide', 'fma_peak', 'fmod', 'from_dlpack', 'gelu', 'grad_enabled', 'grad_scope', 'gradients', 'greater', 'greater_equal', 'hard_sigmoid', 'huber', 'hypot', 'info', 'is_recording', 'isfinite', 'isinf', 'isnan', 'leaky_relu', 'less', 'less_equal', 'lgamma', 'linear', 'log', 'log10', 'log1p', 'log2', 'log_softmax', 'log_softmax_backward', 'logaddexp', 'logical_and', 'logical_not', 'logical_or', 'logical_xor', 'logits_of', 'logsumexp', 'lstm_cell', 'lstm_cell_backward', 'make_generator', 'matmul', 'matmul_backward', 'max', 'maximum', 'mean', 'memory', 'min', 'minimum', 'multiply', 'negative', 'no_grad', 'not_equal', 'num_threads', 'one_hot', 'op_names', 'pad', 'power', 'prod', 'random_draw', 'random_integers', 'random_seed', 'reciprocal', 'relu', 'remainder', 'reshape', 'round', 'rsqrt', 'selu', 'set_num_threads', 'sgd_update', 'sigmoid', 'sign', 'silu', 'sin', 'sinh', 'slice', 'softmax', 'softmax_backward', 'softmax_cross_entropy', 'softmax_cross_entropy_backward', 'softplus', 'softsign', 'split', 'sqrt', 'square', 'squared_error', 'squeeze', 'stack', 'std', 'stop_gradient', 'stream', 'subtract', 'sum', 'take', 'tan', 'tanh', 'transpose', 'trim_memory', 'trunc', 'var', 'watch', 'watch_parameter', 'where']
+__all__: list[str] = ['Plan', 'PlanState', 'Tensor', 'Update', 'abandon_recording', 'abs', 'absolute_error', 'adadelta_update', 'adagrad_update', 'adam_update', 'adamax_update', 'add', 'all', 'any', 'arccos', 'arcsin', 'arctan', 'arctan2', 'argmax', 'argmin', 'asarray', 'assign', 'assign_add', 'binary_cross_entropy', 'broadcast_to', 'cast', 'ceil', 'clip', 'concatenate', 'conv2d', 'conv2d_backward', 'copy', 'copysign', 'cos', 'cosh', 'csr_matmul', 'cumsum', 'default_generator', 'detach', 'digamma', 'divide', 'dropout', 'elu', 'enter_grad', 'equal', 'erf', 'erfc', 'exit_grad', 'exp', 'expand_dims', 'expm1', 'flip', 'floor', 'floor_divide', 'fma_peak', 'fmod', 'from_dlpack', 'gelu', 'grad_enabled', 'grad_scope', 'gradients', 'greater', 'greater_equal', 'hard_sigmoid', 'huber', 'hypot', 'info', 'is_recording', 'isfinite', 'isinf', 'isnan', 'leaky_relu', 'less', 'less_equal', 'lgamma', 'linear', 'lion_update', 'log', 'log10', 'log1p', 'log2', 'log_softmax', 'log_softmax_backward', 'logaddexp', 'logical_and', 'logical_not', 'logical_or', 'logical_xor', 'logits_of', 'logsumexp', 'lstm_cell', 'lstm_cell_backward', 'make_generator', 'matmul', 'matmul_backward', 'max', 'maximum', 'mean', 'memory', 'min', 'minimum', 'multiply', 'nadam_update', 'negative', 'no_grad', 'not_equal', 'num_threads', 'one_hot', 'op_names', 'pad', 'power', 'prod', 'random_draw', 'random_integers', 'random_seed', 'reciprocal', 'relu', 'remainder', 'reshape', 'rmsprop_update', 'round', 'rsqrt', 'selu', 'set_num_threads', 'sgd_update', 'sigmoid', 'sign', 'silu', 'sin', 'sinh', 'slice', 'softmax', 'softmax_backward', 'softmax_cross_entropy', 'softmax_cross_entropy_backward', 'softplus', 'softsign', 'sparse_adagrad_update', 'sparse_adam_update', 'sparse_sgd_update', 'split', 'sqrt', 'square', 'squared_error', 'squeeze', 'stack', 'std', 'stop_gradient', 'stream', 'subtract', 'sum', 'take', 'tan', 'tanh', 'transpose', 'trim_memory', 'trunc', 'var', 'watch', 'watch_parameter', 'where']
 class Tensor:
     """
     An array that ops can be recorded on.
@@ -265,7 +265,7 @@ class Plan:
         """
 class Update:
     """
-    One fused optimizer update of many parameters (kind 'sgd' or 'adam'). Construction moves the parameters into one arena; gradients are written to .grads; .apply() is one launch.
+    One fused optimizer update of many parameters (kind 'sgd', 'adam', 'adagrad', ...). Construction moves the parameters into one arena; gradients are written to .grads; .apply() is one launch.
     """
     def __init__(self, kind: str, params: collections.abc.Iterable, hyper: dict = {}) -> None:
         ...
@@ -279,7 +279,7 @@ class Update:
         ...
     def state(self) -> dict:
         """
-        Copies: step, rate, and each slot as 'm/0', ...
+        Copies: step, rate, with accumulation the gradients waiting, and each slot as 'm/0', ...
         """
     @property
     def finite(self) -> bool:
@@ -308,6 +308,12 @@ class Update:
     @step.setter
     def step(self, arg1: typing.SupportsInt | typing.SupportsIndex) -> None:
         ...
+    @property
+    def waiting(self) -> int:
+        ...
+    @waiting.setter
+    def waiting(self, arg1: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
 def abandon_recording(why: str) -> None:
     ...
 def abs(x, *, out = None) -> typing.Any:
@@ -318,9 +324,21 @@ def absolute_error(x1, x2, *, out = None) -> typing.Any:
     """
     |x1 - x2|; shapes must agree.
     """
-def adam_update(p, g, m, v, step, lr = 0.001, beta_1 = 0.9, beta_2 = 0.999, epsilon = 1e-07, weight_decay = 0.0, decoupled = False) -> typing.Any:
+def adadelta_update(p, g, accumulated_grad, accumulated_delta, lr = 0.001, rho = 0.95, epsilon = 1e-07, weight_decay = 0.0) -> typing.Any:
     """
-    One Adam step (Kingma & Ba 2014) on p, m and v in place; step counts from 1.
+    One Adadelta step (Zeiler 2012) on p and both slots in place.
+    """
+def adagrad_update(p, g, accumulator, lr = 0.001, epsilon = 1e-07, weight_decay = 0.0) -> typing.Any:
+    """
+    One Adagrad step (Duchi et al. 2011) on p and accumulator in place.
+    """
+def adam_update(p, g, m, v, step, lr = 0.001, beta_1 = 0.9, beta_2 = 0.999, epsilon = 1e-07, weight_decay = 0.0, decoupled = False, vhat = None) -> typing.Any:
+    """
+    One Adam step (Kingma & Ba 2014) on p, m and v in place; step counts from 1. With vhat AMSGrad (Reddi et al. 2018).
+    """
+def adamax_update(p, g, m, u, step, lr = 0.001, beta_1 = 0.9, beta_2 = 0.999, epsilon = 1e-07, weight_decay = 0.0) -> typing.Any:
+    """
+    One Adamax step (Kingma & Ba 2014, section 7) on p, m and u in place; step counts from 1.
     """
 def add(x1, x2, *, out = None) -> typing.Any:
     """
@@ -568,6 +586,10 @@ def linear(x, w, b = None, activation = None, *, out = None) -> typing.Any:
     """
     activation(x @ w + b): x (..., in), w (in, out), b (out); activation None, 'relu', 'sigmoid' or 'tanh'.
     """
+def lion_update(p, g, m, lr = 0.001, beta_1 = 0.9, beta_2 = 0.99, weight_decay = 0.0) -> typing.Any:
+    """
+    One Lion step (Chen et al. 2023) on p and m in place.
+    """
 def log(x, *, out = None) -> typing.Any:
     """
     Natural logarithm; -inf at 0, NaN below.
@@ -666,6 +688,10 @@ def multiply(x1, x2, *, out = None) -> typing.Any:
     """
     x1 * x2.
     """
+def nadam_update(p, g, m, v, step, lr = 0.001, beta_1 = 0.9, beta_2 = 0.999, epsilon = 1e-07, weight_decay = 0.0) -> typing.Any:
+    """
+    One Nadam step (Dozat 2016) on p, m and v in place; step counts from 1.
+    """
 def negative(x, *, out = None) -> typing.Any:
     """
     -x.
@@ -725,6 +751,10 @@ def remainder(x1, x2, *, out = None) -> typing.Any:
 def reshape(x, shape, *, out = None) -> typing.Any:
     """
     The same elements under another shape; one size may be -1.
+    """
+def rmsprop_update(p, g, v, lr = 0.001, rho = 0.9, momentum = 0.0, epsilon = 1e-07, velocity = None, average = None, weight_decay = 0.0) -> typing.Any:
+    """
+    One RMSprop step (Hinton 2012) on p and v in place; with velocity for momentum, with average centered (Graves 2013).
     """
 def round(x, *, out = None) -> typing.Any:
     """
@@ -793,6 +823,18 @@ def softplus(x, *, out = None) -> typing.Any:
 def softsign(x, *, out = None) -> typing.Any:
     """
     x / (1 + |x|).
+    """
+def sparse_adagrad_update(p, ids, g, accumulator, lr = 0.001, epsilon = 1e-07, weight_decay = 0.0) -> typing.Any:
+    """
+    One Adagrad step on the rows of p that ids names, from one row of g an id; rows of equal ids are added up. The same as the dense step on the added-up gradient.
+    """
+def sparse_adam_update(p, ids, g, m, v, step, lr = 0.001, beta_1 = 0.9, beta_2 = 0.999, epsilon = 1e-07, weight_decay = 0.0) -> typing.Any:
+    """
+    One lazy Adam step on the rows of p that ids names, from one row of g an id; rows of equal ids are added up. Other rows and their slots stay as they are, which dense Adam would move.
+    """
+def sparse_sgd_update(p, ids, g, lr = 0.01, momentum = 0.0, velocity = None, nesterov = False, weight_decay = 0.0) -> typing.Any:
+    """
+    One SGD step on the rows of p that ids names, from one row of g an id; rows of equal ids are added up. Other rows and their slots stay as they are.
     """
 def split(x, indices_or_sections, axis = 0) -> typing.Any:
     """
