@@ -23,6 +23,7 @@ namespace pl {
   extern const EmbedKernels embed;             \
   extern const RandomKernels random;           \
   extern const OptimKernels optim;             \
+  extern const PointLossKernels pointloss;     \
   extern const ConvKernels conv;               \
   extern const RnnKernels rnn;                 \
   extern const CeilingKernels ceiling;         \
@@ -70,6 +71,7 @@ const KernelTable& table_of(int i) {
    .embed = name::embed,             \
    .random = name::random,           \
    .optim = name::optim,             \
+   .pointloss = name::pointloss,     \
    .conv = name::conv,               \
    .rnn = name::rnn,                 \
    .ceiling = name::ceiling},

@@ -8,6 +8,7 @@
 #include "kernels/linalg.h"
 #include "kernels/loss.h"
 #include "kernels/optim.h"
+#include "kernels/pointloss.h"
 #include "kernels/random.h"
 #include "kernels/reduce.h"
 #include "kernels/rnn.h"
@@ -23,6 +24,7 @@ struct KernelTable {
   EmbedKernels embed;
   RandomKernels random;
   OptimKernels optim;
+  PointLossKernels pointloss;
   ConvKernels conv;
   RnnKernels rnn;
   CeilingKernels ceiling;
