@@ -11,9 +11,7 @@ namespace {
 // The name's place in the list, which is in the order of the enum.
 template <size_t N>
 uint8_t one_of(Call& c, const char* what, py::handle h, const char* const (&names)[N]) {
-  if (!py::isinstance<py::str>(h))
-    raise<TypeError>("[", c.op, "] argument '", what, "' must be a string, not ", Py_TYPE(h.ptr())->tp_name);
-  const auto name = h.cast<std::string>();
+  const std::string name = c.text(what, h);
   std::string known;
   for (size_t i = 0; i < N; ++i) {
     if (name == names[i]) return static_cast<uint8_t>(i);
