@@ -25,11 +25,11 @@ uint8_t one_of(Call& c, const char* what, py::handle h, const char* const (&name
 template <>
 struct From<PointLoss> {
   static PointLoss get(Call& c, const char* what, py::handle h) {
-    return PointLoss(one_of(c, what, h,
-                            {"squared_error", "absolute_error", "huber", "log_cosh",
-                             "squared_logarithmic_error", "absolute_percentage_error", "poisson", "hinge",
-                             "squared_hinge", "kl_divergence", "binary_cross_entropy",
-                             "binary_cross_entropy_with_logits"}));
+    return PointLoss(
+        one_of(c, what, h,
+               {"squared_error", "absolute_error", "huber", "log_cosh", "squared_logarithmic_error",
+                "absolute_percentage_error", "poisson", "hinge", "squared_hinge", "kl_divergence",
+                "binary_cross_entropy", "binary_cross_entropy_with_logits"}));
   }
 };
 template <>
@@ -54,11 +54,13 @@ void bind_loss(py::module_& m) {
          "Gradient with respect to logits; dy has one number a row.");
   def_op(m, "pointwise_loss", pointwise_loss,
          {"prediction", "target", "loss", {"parameter", 0.0}, {"reduction", "none"}},
-         "A loss of each prediction and target, 'squared_error', 'poisson', ..., or its mean or sum over the last "
+         "A loss of each prediction and target, 'squared_error', 'poisson', ..., or its mean or sum over the "
+         "last "
          "axis; parameter is huber's delta, elsewhere what keeps arguments away from 0. Shapes must agree.");
-  def_op(m, "pointwise_loss_backward", pointwise_loss_backward,
-         {"dy", "prediction", "target", "loss", {"parameter", 0.0}, {"reduction", "none"}, {"of_target", false}},
-         "Gradient of pointwise_loss with respect to the prediction, or to the target.");
+  def_op(
+      m, "pointwise_loss_backward", pointwise_loss_backward,
+      {"dy", "prediction", "target", "loss", {"parameter", 0.0}, {"reduction", "none"}, {"of_target", false}},
+      "Gradient of pointwise_loss with respect to the prediction, or to the target.");
   def_op(m, "binary_cross_entropy", binary_cross_entropy, {"logits", "targets"},
          "max(z, 0) - z t + log(1 + exp(-|z|)), elementwise, from logits z; shapes must agree.");
   def_op(m, "squared_error", squared_error, {"x1", "x2"}, "(x1 - x2)**2; shapes must agree.");

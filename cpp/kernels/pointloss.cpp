@@ -70,7 +70,7 @@ struct LogCosh {
   PL_INLINE V value(V x, V t) const {
     const V size = abs_(x - t), m = expm1_(-size), e = m + T(1);
     const auto small = size < T(1);
-    const V tail = log1p_(select(small, m * m / (e + e), e * e));
+    const V tail = log1p_unit_(select(small, m * m / (e + e), e * e));
     return select(small, tail, size - T(0.69314718055994530942) + tail);
   }
   PL_INLINE V slope(V x, V t) const { return tanh_(x - t); }
@@ -88,9 +88,7 @@ struct SquaredLogarithmicError {
     const V d = ratio(x, t);
     return d * d;
   }
-  PL_INLINE V slope(V x, V t) const {
-    return select(x < c, V{}, T(2) * ratio(x, t) / (max_(x, c) + T(1)));
-  }
+  PL_INLINE V slope(V x, V t) const { return select(x < c, V{}, T(2) * ratio(x, t) / (max_(x, c) + T(1))); }
   PL_INLINE V target_slope(V x, V t) const { return slope(t, x); }
 };
 
@@ -156,9 +154,7 @@ struct KlDivergence {
     return a * log_(a / cut(x));
   }
   PL_INLINE V slope(V x, V t) const { return select(outside(x), V{}, -cut(t) / cut(x)); }
-  PL_INLINE V target_slope(V x, V t) const {
-    return select(outside(t), V{}, log_(cut(t) / cut(x)) + T(1));
-  }
+  PL_INLINE V target_slope(V x, V t) const { return select(outside(t), V{}, log_(cut(t) / cut(x)) + T(1)); }
 };
 
 template <class T>
@@ -187,7 +183,7 @@ struct BinaryCrossEntropyWithLogits {
   using V = vec<T>;
   static constexpr bool costly = true;
   explicit BinaryCrossEntropyWithLogits(double) {}
-  PL_INLINE V value(V z, V t) const { return select(z > 0, z, V{}) - z * t + log1p_(exp_(-abs_(z))); }
+  PL_INLINE V value(V z, V t) const { return select(z > 0, z, V{}) - z * t + log1p_unit_(exp_(-abs_(z))); }
   PL_INLINE V slope(V z, V t) const { return sigmoid_(z) - t; }
   PL_INLINE V target_slope(V z, V) const { return -z; }
 };
@@ -251,9 +247,11 @@ void forward_typed(const PointLossArgs& a) {
   each_chunk_of_rows(a.rows, a.cols, chunk, [&](int64_t begin, int64_t end) {
     for (int64_t r = begin; r < end; ++r) {
       const T *xr = x + r * a.cols, *tr = t + r * a.cols;
-      y[r] = sum_vectors<T>(a.cols, [&](int64_t i, auto part) {
-               return inside(loss.value(part.get(xr + i), part.get(tr + i)), part);
-             }) / cols;
+      y[r] = sum_vectors<T>(a.cols,
+                            [&](int64_t i, auto part) {
+                              return inside(loss.value(part.get(xr + i), part.get(tr + i)), part);
+                            }) /
+             cols;
     }
   });
 }

@@ -8,17 +8,17 @@ namespace pl {
 
 // d = x - t; c is the parameter.
 enum class PointLoss : uint8_t {
-  squared_error,              // d^2
-  absolute_error,             // |d|
-  huber,                      // d^2/2 where |d| <= c, else c (|d| - c/2)
-  log_cosh,                   // log(cosh(d))
-  squared_logarithmic_error,  // (log(1 + max(x,c)) - log(1 + max(t,c)))^2
-  absolute_percentage_error,  // 100 |d| / max(|t|, c)
-  poisson,                    // x - t log(x + c)
-  hinge,                      // max(1 - t x, 0)
-  squared_hinge,              // max(1 - t x, 0)^2
-  kl_divergence,              // a log(a / p), a and p being t and x cut to [c, 1]
-  binary_cross_entropy,       // -t log(p) - (1-t) log(1-p), p being x cut to [c, 1-c]
+  squared_error,                     // d^2
+  absolute_error,                    // |d|
+  huber,                             // d^2/2 where |d| <= c, else c (|d| - c/2)
+  log_cosh,                          // log(cosh(d))
+  squared_logarithmic_error,         // (log(1 + max(x,c)) - log(1 + max(t,c)))^2
+  absolute_percentage_error,         // 100 |d| / max(|t|, c)
+  poisson,                           // x - t log(x + c)
+  hinge,                             // max(1 - t x, 0)
+  squared_hinge,                     // max(1 - t x, 0)^2
+  kl_divergence,                     // a log(a / p), a and p being t and x cut to [c, 1]
+  binary_cross_entropy,              // -t log(p) - (1-t) log(1-p), p being x cut to [c, 1-c]
   binary_cross_entropy_with_logits,  // max(x,0) - x t + log(1 + e^-|x|)
 };
 

@@ -116,8 +116,7 @@ Tensor slope(PointLoss loss, double c, const Tensor& x, const Tensor& t, bool of
       return (sign(t - x) - bend) / size * 100.0;
     }
     case PointLoss::poisson: return of_target ? -log(x + c) : 1.0 - t / (x + c);
-    case PointLoss::hinge:
-      return -((of_target ? x : t) * cast(greater(1.0 - t * x, number(0)), x.dtype()));
+    case PointLoss::hinge: return -((of_target ? x : t) * cast(greater(1.0 - t * x, number(0)), x.dtype()));
     case PointLoss::squared_hinge: return (of_target ? x : t) * relu(1.0 - t * x) * -2.0;
     case PointLoss::kl_divergence: {
       const Tensor a = cut(t, c, 1), p = cut(x, c, 1);
