@@ -243,6 +243,35 @@ def test_a_gradient_that_is_not_finite_changes_nothing(rule, around):
 # -- interface -------------------------------------------------------------------------------------------------------
 
 
+def test_optimizer_interface():
+    w = pylearn.asarray(np.ones(3, "float32"))
+    optimizer = SGD(0.1)
+    optimizer.apply([np.full(3, 2.0, "float32")], [w])
+    np.testing.assert_allclose(w.numpy(), 0.8)
+    optimizer.apply_gradients([(None, w)])
+    np.testing.assert_allclose(w.numpy(), 0.8)
+    optimizer.apply([np.array([1, np.nan, 1], "float32")])
+    assert optimizer.skipped == 1 and optimizer.iterations == 2
+    with pytest.raises(ValueError, match="other weights"):
+        optimizer.apply([np.ones(3)], [pylearn.asarray(np.ones(3, "float32"))])
+    with pytest.raises(ValueError, match="2 gradients for 1"):
+        optimizer.apply([np.ones(3)] * 2)
+    with pytest.raises(TypeError, match="did you mean 'learning_rate'"):
+        SGD(learningrate=1)
+    for bad in (-1, float("nan")):
+        with pytest.raises(ValueError):
+            Adam(bad)
+    with pytest.raises(TypeError):
+        Adam("fast")
+    with pytest.raises(ValueError, match="momentum"):
+        SGD(momentum=2)
+    for cls in pylearn.optimizers.ALL:
+        made = cls(0.123, weight_decay=0.01)
+        again = pylearn.optimizers.get(pylearn.registry.serialize(made))
+        assert type(again) is cls and again.get_config() == made.get_config()
+        assert type(pylearn.optimizers.get(cls.__name__.lower())) is cls
+
+
 def test_names_and_settings():
     for cls in optimizers.ALL:
         assert type(optimizers.get(cls.__name__)) is type(optimizers.get(cls.__name__.lower())) is cls
