@@ -27,6 +27,7 @@ namespace pl {
   extern const ResizeKernels resize;           \
   extern const RandomKernels random;           \
   extern const OptimKernels optim;             \
+  extern const PointLossKernels pointloss;     \
   extern const ConvKernels conv;               \
   extern const RnnKernels rnn;                 \
   extern const CeilingKernels ceiling;         \
@@ -78,6 +79,7 @@ const KernelTable& table_of(int i) {
    .resize = name::resize,           \
    .random = name::random,           \
    .optim = name::optim,             \
+   .pointloss = name::pointloss,     \
    .conv = name::conv,               \
    .rnn = name::rnn,                 \
    .ceiling = name::ceiling},

@@ -54,6 +54,8 @@ PL_INLINE float log_(float x) { return logf(x); }
 PL_INLINE double log_(double x) { return log(x); }
 PL_INLINE float log1p_(float x) { return log1pf(x); }
 PL_INLINE double log1p_(double x) { return log1p(x); }
+PL_INLINE float log1p_unit_(float x) { return log1pf(x); }
+PL_INLINE double log1p_unit_(double x) { return log1p(x); }
 PL_INLINE float log2_(float x) { return log2f(x); }
 PL_INLINE double log2_(double x) { return log2(x); }
 PL_INLINE float log10_(float x) { return log10f(x); }
@@ -306,6 +308,14 @@ PL_INLINE V log1p_(V x) {
   return select(abs_(x) < F::tiny, x, log_limits(u, log_reduced(f, e)));
 }
 
+// log(1 + x) for x in [0, 1]: x, or (x - 1) / 2 with one more ln2, is in the polynomial's range as it is
+template <class V>
+PL_INLINE V log1p_unit_(V x) {
+  using T = lane_of<V>;
+  const auto high = x > T(0.41421356237309504880);
+  return log_reduced(select(high, T(0.5) * x - T(0.5), x), select(high, splat<V>(T(1)), V{}));
+}
+
 template <class V>
 PL_INLINE V tanh_(V x) {
   using T = lane_of<V>;
@@ -439,14 +449,14 @@ PL_INLINE V sigmoid_(V x) {
 // log(1 + e^x)
 template <class V>
 PL_INLINE V softplus_(V x) {
-  return select(x > 0, x, V{}) + log1p_(exp_(-abs_(x)));
+  return select(x > 0, x, V{}) + log1p_unit_(exp_(-abs_(x)));
 }
 
 // log(e^a + e^b)
 template <class V>
 PL_INLINE V logaddexp_(V a, V b) {
   using T = lane_of<V>;
-  V y = max_(a, b) + log1p_(exp_(-abs_(a - b)));
+  V y = max_(a, b) + log1p_unit_(exp_(-abs_(a - b)));
   return select(a == b, a + T(0.69314718055994530942), y);
 }
 

@@ -11,6 +11,7 @@
 #include "kernels/norm.h"
 #include "kernels/optim.h"
 #include "kernels/pool.h"
+#include "kernels/pointloss.h"
 #include "kernels/random.h"
 #include "kernels/reduce.h"
 #include "kernels/resize.h"
@@ -31,6 +32,7 @@ struct KernelTable {
   ResizeKernels resize;
   RandomKernels random;
   OptimKernels optim;
+  PointLossKernels pointloss;
   ConvKernels conv;
   RnnKernels rnn;
   CeilingKernels ceiling;
