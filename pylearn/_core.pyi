@@ -6,7 +6,7 @@ from __future__ import annotations
 import collections.abc
 import numpy as np
 import typing
-__all__: list[str] = ['Plan', 'PlanState', 'Tensor', 'Update', 'abandon_recording', 'abs', 'absolute_error', 'adam_update', 'add', 'all', 'any', 'arccos', 'arcsin', 'arctan', 'arctan2', 'argmax', 'argmin', 'asarray', 'assign', 'assign_add', 'binary_cross_entropy', 'broadcast_to', 'cast', 'ceil', 'clip', 'concatenate', 'conv2d', 'conv2d_backward', 'copy', 'copysign', 'cos', 'cosh', 'csr_matmul', 'cumsum', 'default_generator', 'detach', 'digamma', 'divide', 'dropout', 'elu', 'enter_grad', 'equal', 'erf', 'erfc', 'exit_grad', 'exp', 'expand_dims', 'expm1', 'flip', 'floor', 'floor_divide', 'fma_peak', 'fmod', 'from_dlpack', 'gelu', 'grad_enabled', 'grad_scope', 'gradients', 'greater', 'greater_equal', 'hard_sigmoid', 'huber', 'hypot', 'info', 'is_recording', 'isfinite', 'isinf', 'isnan', 'leaky_relu', 'less', 'less_equal', 'lgamma', 'linear', 'log', 'log10', 'log1p', 'log2', 'log_softmax', 'log_softmax_backward', 'logaddexp', 'logical_and', 'logical_not', 'logical_or', 'logical_xor', 'logits_of', 'logsumexp', 'lstm_cell', 'lstm_cell_backward', 'make_generator', 'matmul', 'matmul_backward', 'max', 'maximum', 'mean', 'memory', 'min', 'minimum', 'multiply', 'negative', 'no_grad', 'not_equal', 'num_threads', 'one_hot', 'op_names', 'pad', 'power', 'prod', 'random_draw', 'random_integers', 'random_seed', 'reciprocal', 'relu', 'remainder', 'reshape', 'round', 'rsqrt', 'selu', 'set_num_threads', 'sgd_update', 'sigmoid', 'sign', 'silu', 'sin', 'sinh', 'slice', 'softmax', 'softmax_backward', 'softmax_cross_entropy', 'softmax_cross_entropy_backward', 'softplus', 'softsign', 'split', 'sqrt', 'square', 'squared_error', 'squeeze', 'stack', 'std', 'stop_gradient', 'stream', 'subtract', 'sum', 'take', 'tan', 'tanh', 'transpose', 'trim_memory', 'trunc', 'var', 'watch', 'watch_parameter', 'where']
+__all__: list[str] = ['Plan', 'PlanState', 'Tensor', 'Update', 'abandon_recording', 'abs', 'absolute_error', 'adam_update', 'add', 'all', 'any', 'arccos', 'arcsin', 'arctan', 'arctan2', 'argmax', 'argmin', 'asarray', 'assign', 'assign_add', 'binary_cross_entropy', 'broadcast_to', 'cast', 'ceil', 'cholesky', 'clip', 'concatenate', 'conv2d', 'conv2d_backward', 'copy', 'copysign', 'cos', 'cosh', 'csr_matmul', 'cumsum', 'default_generator', 'det', 'detach', 'diag', 'diagonal', 'digamma', 'divide', 'dropout', 'eigh', 'elu', 'enter_grad', 'equal', 'erf', 'erfc', 'exit_grad', 'exp', 'expand_dims', 'expm1', 'flip', 'floor', 'floor_divide', 'fma_peak', 'fmod', 'from_dlpack', 'gelu', 'grad_enabled', 'grad_scope', 'gradients', 'greater', 'greater_equal', 'hard_sigmoid', 'huber', 'hypot', 'info', 'inv', 'is_recording', 'isfinite', 'isinf', 'isnan', 'leaky_relu', 'less', 'less_equal', 'lgamma', 'linear', 'log', 'log10', 'log1p', 'log2', 'log_softmax', 'log_softmax_backward', 'logaddexp', 'logdet', 'logical_and', 'logical_not', 'logical_or', 'logical_xor', 'logits_of', 'logsumexp', 'lstm_cell', 'lstm_cell_backward', 'lstsq', 'make_generator', 'matmul', 'matmul_backward', 'max', 'maximum', 'mean', 'memory', 'min', 'minimum', 'multiply', 'negative', 'no_grad', 'not_equal', 'num_threads', 'one_hot', 'op_names', 'pad', 'pinv', 'power', 'prod', 'qr', 'random_draw', 'random_integers', 'random_seed', 'reciprocal', 'relu', 'remainder', 'reshape', 'round', 'rsqrt', 'selu', 'set_num_threads', 'sgd_update', 'sigmoid', 'sign', 'silu', 'sin', 'sinh', 'slice', 'slogdet', 'softmax', 'softmax_backward', 'softmax_cross_entropy', 'softmax_cross_entropy_backward', 'softplus', 'softsign', 'solve', 'solve_triangular', 'split', 'sqrt', 'square', 'squared_error', 'squeeze', 'stack', 'std', 'stop_gradient', 'stream', 'subtract', 'sum', 'svd', 'take', 'tan', 'tanh', 'trace', 'transpose', 'tril', 'trim_memory', 'triu', 'trunc', 'var', 'watch', 'watch_parameter', 'where']
 class Tensor:
     """
     An array that ops can be recorded on.
@@ -386,6 +386,10 @@ def ceil(x, *, out = None) -> typing.Any:
     """
     Smallest integer not below x.
     """
+def cholesky(a, upper = False, *, out = None) -> typing.Any:
+    """
+    L of A = L L' (or U of U'U), A symmetric positive definite; reads that triangle of A only. The gradient is symmetric.
+    """
 def clip(x, min = None, max = None, *, out = None) -> typing.Any:
     """
     min(max(x, min), max); give one bound or both.
@@ -430,8 +434,20 @@ def default_generator() -> Tensor:
     """
     The state that dropout and initializers draw from.
     """
+def det(a, *, out = None) -> typing.Any:
+    """
+    Determinant of each matrix.
+    """
 def detach(t: Tensor) -> Tensor:
     ...
+def diag(x, k = 0, *, out = None) -> typing.Any:
+    """
+    The matrix with x on diagonal k, or that diagonal of a matrix.
+    """
+def diagonal(x, offset = 0, *, out = None) -> typing.Any:
+    """
+    A diagonal of each matrix; a view.
+    """
 def digamma(x, *, out = None) -> typing.Any:
     """
     Slope of lgamma.
@@ -443,6 +459,10 @@ def divide(x1, x2, *, out = None) -> typing.Any:
 def dropout(x, rate, generator = None, *, out = None) -> typing.Any:
     """
     Each element is 0 with probability rate, else divided by 1 - rate.
+    """
+def eigh(a) -> typing.Any:
+    """
+    (w, V) of A V = V diag(w), A symmetric (its lower triangle is read), w ascending. In each vector the first component of (within 1 %) the largest magnitude is positive. Gradients: distinct eigenvalues.
     """
 def elu(x, alpha = 1.0, *, out = None) -> typing.Any:
     """
@@ -534,6 +554,10 @@ def info() -> dict:
     """
     Version, ISA in use, ISAs usable here, threads, and why there is no CUDA.
     """
+def inv(a, *, out = None) -> typing.Any:
+    """
+    Inverse of each matrix; solve is faster and more accurate where it will do.
+    """
 def is_recording() -> bool:
     ...
 def isfinite(x, *, out = None) -> typing.Any:
@@ -596,6 +620,10 @@ def logaddexp(x1, x2, *, out = None) -> typing.Any:
     """
     log(exp(x1) + exp(x2)), without overflow.
     """
+def logdet(a, *, out = None) -> typing.Any:
+    """
+    log(det A) of a symmetric positive definite A, by cholesky.
+    """
 def logical_and(x1, x2, *, out = None) -> typing.Any:
     """
     Both not 0.
@@ -627,6 +655,10 @@ def lstm_cell(x, h, c, w, u, b = None, activation = 'tanh') -> typing.Any:
 def lstm_cell_backward(dh, dc, x, h, c, w, u, b = None, activation = 'tanh') -> typing.Any:
     """
     Gradients [dx, dh, dc, dw, du(, db)] of lstm_cell.
+    """
+def lstsq(a, b, rcond = None) -> typing.Any:
+    """
+    (x, residuals, rank, s): the x of least norm that minimises |A x - b|, squared residuals per column (also where NumPy gives none), rank and singular values of A.
     """
 def make_generator(seed: typing.Any) -> Tensor:
     ...
@@ -690,6 +722,10 @@ def pad(x, pad_width, value = 0.0, *, out = None) -> typing.Any:
     """
     A border of a constant: an int, (before, after), or a pair for each dimension.
     """
+def pinv(a, rcond = None, *, out = None) -> typing.Any:
+    """
+    Pseudo-inverse; singular values up to rcond times the largest count as 0. Gradients: constant rank.
+    """
 def power(x1, x2, *, out = None) -> typing.Any:
     """
     x1 ** x2.
@@ -697,6 +733,10 @@ def power(x1, x2, *, out = None) -> typing.Any:
 def prod(x, axis = None, keepdims = False, *, out = None) -> typing.Any:
     """
     Product over the axes.
+    """
+def qr(a, mode = 'reduced') -> typing.Any:
+    """
+    (Q, R) of A = Q R with R upper triangular, signs as LAPACK's; mode 'reduced' or 'complete'.
     """
 def random_draw(shape, kind, low, high, dtype, generator = None, *, out = None) -> typing.Any:
     """
@@ -770,6 +810,10 @@ def slice(x, start, stop, step, *, out = None) -> typing.Any:
     """
     A view: one start, stop and step for each dimension, clamped to it; with a negative step, stop -1 is before the first element.
     """
+def slogdet(a) -> typing.Any:
+    """
+    (sign, log |det A|) of each matrix; sign 0 and -inf if singular.
+    """
 def softmax(x, axis = -1, *, out = None) -> typing.Any:
     """
     exp(x) / sum(exp(x)) along the axis.
@@ -793,6 +837,14 @@ def softplus(x, *, out = None) -> typing.Any:
 def softsign(x, *, out = None) -> typing.Any:
     """
     x / (1 + |x|).
+    """
+def solve(a, b, *, out = None) -> typing.Any:
+    """
+    X of A X = B: a (..., N, N), b (N,) or (..., N, K).
+    """
+def solve_triangular(a, b, lower = True, trans = False, unit_diagonal = False, *, out = None) -> typing.Any:
+    """
+    X of A X = B (or A'X = B) for a triangular A (..., N, N); b (N,) or (..., N, K).
     """
 def split(x, indices_or_sections, axis = 0) -> typing.Any:
     """
@@ -838,6 +890,10 @@ def sum(x, axis = None, keepdims = False, *, out = None) -> typing.Any:
     """
     Sum over the axes (all by default); bool and integers give int64.
     """
+def svd(a, full_matrices = False) -> typing.Any:
+    """
+    (U, s, V') of A = U diag(s) V', s descending; signs of U's columns as eigh's. Gradients: distinct, nonzero singular values.
+    """
 def take(x, indices, axis = None, *, out = None) -> typing.Any:
     """
     Elements by position along the axis; IndexError when out of range.
@@ -850,13 +906,25 @@ def tanh(x, *, out = None) -> typing.Any:
     """
     Hyperbolic tangent.
     """
+def trace(x, offset = 0, *, out = None) -> typing.Any:
+    """
+    Sum of a diagonal of each matrix.
+    """
 def transpose(x, axes = None, *, out = None) -> typing.Any:
     """
     Axes in another order, reversed by default; a view.
     """
+def tril(x, k = 0, *, out = None) -> typing.Any:
+    """
+    Matrices with zeros above diagonal k.
+    """
 def trim_memory() -> None:
     """
     Give unused memory back to the system.
+    """
+def triu(x, k = 0, *, out = None) -> typing.Any:
+    """
+    Matrices with zeros below diagonal k.
     """
 def trunc(x, *, out = None) -> typing.Any:
     """

@@ -87,6 +87,7 @@ PYBIND11_MODULE(_core, m) {
   bind_ops(m);
   bind_loss(m);
   bind_random(m);
+  bind_decomp(m);
   bind_conv(m);
   bind_rnn(m);
   bind_optim(m);

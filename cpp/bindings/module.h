@@ -10,6 +10,7 @@ void bind_elementwise(pybind11::module_& m);  // ops_elementwise.cpp
 void bind_ops(pybind11::module_& m);          // ops.cpp: reductions, products, layout, indexing
 void bind_loss(pybind11::module_& m);         // ops_loss.cpp
 void bind_random(pybind11::module_& m);       // ops_random.cpp
+void bind_decomp(pybind11::module_& m);       // ops_decomp.cpp
 void bind_conv(pybind11::module_& m);         // ops_conv.cpp
 void bind_rnn(pybind11::module_& m);          // ops_rnn.cpp
 void bind_optim(pybind11::module_& m);        // ops_optim.cpp

@@ -3,6 +3,7 @@
 #pragma once
 #include "kernels/ceiling.h"
 #include "kernels/conv.h"
+#include "kernels/decomp.h"
 #include "kernels/elementwise.h"
 #include "kernels/embed.h"
 #include "kernels/linalg.h"
@@ -17,6 +18,7 @@ namespace pl {
 struct KernelTable {
   const char* isa;
   LinalgKernels linalg;
+  DecompKernels decomp;
   ElementwiseKernels elementwise;
   ReduceKernels reduce;
   LossKernels loss;

@@ -11,6 +11,8 @@ from .activations import __all__ as _activations
 from .binary import *
 from .binary import __all__ as _binary
 from .conv import conv2d, conv2d_backward, same_padding
+from .decomp import *
+from .decomp import __all__ as _decomp
 from .elementwise import *
 from .elementwise import __all__ as _elementwise
 from .linalg import *
@@ -32,6 +34,7 @@ __all__ = [
     *_binary,
     *_reduce,
     *_linalg,
+    *_decomp,
     *_shape,
     *_loss,
     *_rnn,
