@@ -104,15 +104,24 @@ void for_columns(int64_t begin, int64_t end, double work_per_column, const F& f)
 
 // -- copies ------------------------------------------------------------------------------------------------------------
 
+inline constexpr int64_t kShort = 512;  // bytes of a row that are moved here rather than by the C library
+
 template <class T>
 void clear(T* p, int64_t n) {
-  __builtin_memset(p, 0, static_cast<size_t>(larger(n, 0)) * sizeof(T));
+  if (n * int64_t{sizeof(T)} > kShort)
+    __builtin_memset(p, 0, static_cast<size_t>(n) * sizeof(T));
+  else
+    each_vector<T>(0, n, [&](int64_t j, auto part) { part.put(p + j, vec<T>{}); });
 }
 // rows x columns elements, nothing past them
 template <class T>
 void copy_exact(const T* in, int64_t ldi, int64_t rows, int64_t columns, T* out, int64_t ldo) {
-  for (int64_t i = 0; i < rows; ++i)
-    __builtin_memcpy(out + i * ldo, in + i * ldi, static_cast<size_t>(columns) * sizeof(T));
+  for (int64_t i = 0; i < rows; ++i, in += ldi, out += ldo) {
+    if (columns * int64_t{sizeof(T)} > kShort)
+      __builtin_memcpy(out, in, static_cast<size_t>(columns) * sizeof(T));
+    else
+      each_vector<T>(0, columns, [&](int64_t j, auto part) { part.put(out + j, part.get(in + j)); });
+  }
 }
 template <class T>
 void copy_negated(const T* in, int64_t ldi, int64_t rows, int64_t columns, T* out, int64_t ldo) {
@@ -291,11 +300,38 @@ void solve_block(const Triangle<T>& t, int64_t i0, int64_t i1, T* y, int64_t ldy
   }
 }
 
+// The same for one contiguous vector: products with the rows of A as they lie.
+template <class T>
+void solve_vector(const Triangle<T>& t, T* y) {
+  const bool forward = t.forward();
+  for (int64_t done = 0; done < t.n; ++done) {
+    const int64_t i = forward ? done : t.n - 1 - done, from = forward ? 0 : i + 1;
+    const T* const row = t.a + i * t.lda;
+    if (!t.trans) y[i] -= dot(row + from, y + from, done);
+    if (!t.unit) y[i] /= row[i];
+    const int64_t rest = forward ? i + 1 : 0;
+    if (t.trans) axpy(-y[i], row + rest, y + rest, t.n - 1 - done);
+  }
+}
+
+// Right sides in a workspace: rows of whole vectors, or one contiguous vector.
+template <class T>
+constexpr int64_t right_side_ld(int64_t columns) {
+  return columns == 1 ? 1 : padded<T>(columns);
+}
+
 template <class T>
 void solve_triangle(const Triangle<T>& t, T* y, int64_t ldy, int64_t columns) {
-  const double per_column = 0.5 * static_cast<double>(t.n) * static_cast<double>(t.n);
-  for_columns<T>(0, columns, per_column, [&](int64_t from, int64_t to) {
-    const int64_t blocks = blocks_of(t.n, kBlock);
+  if (columns == 1) return solve_vector(t, y);
+  constexpr int64_t P = kPanelColumns<T>;
+  const int64_t panels = blocks_of(columns, P);
+  const double per_panel = 0.5 * static_cast<double>(t.n) * static_cast<double>(t.n) * static_cast<double>(P);
+  const int64_t by_work =
+      static_cast<int64_t>(static_cast<double>(kWork) / larger(1, static_cast<int64_t>(per_panel)));
+  // A is packed once a task: few and wide tasks, as long as there are four.
+  const int64_t grain = larger(by_work + 1, smaller(8, panels / 4));
+  parallel_for(panels, grain, [&](int64_t begin, int64_t end) {
+    const int64_t from = begin * P, to = smaller(end * P, columns), blocks = blocks_of(t.n, kBlock);
     for (int64_t b = 0; b < blocks; ++b) {
       const int64_t block = t.forward() ? b : blocks - 1 - b;
       solve_block(t, block * kBlock, smaller((block + 1) * kBlock, t.n), y + from, ldy, to - from);

@@ -206,7 +206,7 @@ void eigh_of(const EighArgs& g) {
       const T* const row = p.z + p.order[i] * ld;
       w[i] = p.d[p.order[i]] / power;
       copy_exact(row, 0, 1, n, q + i * ld, 0);
-      if (sign_of(row, n, 1) < 0) scale(T(-1), q + i * ld, n);
+      if (sign_of(row, n) < 0) scale(T(-1), q + i * ld, n);
     }
     transpose_exact(q, ld, n, n, static_cast<T*>(g.v) + item * n * n, n);
     return int64_t{0};

@@ -135,13 +135,13 @@ void lu_of(const LuArgs& g) {
 
 template <class T>
 BatchPlan lu_solve_plan(const LuSolveArgs& g) {
-  const int64_t bytes = g.n * padded<T>(g.columns) * int64_t{sizeof(T)};
+  const int64_t bytes = g.n * right_side_ld<T>(g.columns) * int64_t{sizeof(T)};
   return plan_batch(
       g.batch, static_cast<double>(g.n) * static_cast<double>(g.n) * static_cast<double>(g.columns), bytes);
 }
 template <class T>
 void lu_solve_of(const LuSolveArgs& g) {
-  const int64_t n = g.n, columns = g.columns, ld = padded<T>(columns);
+  const int64_t n = g.n, columns = g.columns, ld = right_side_ld<T>(columns);
   int32_t unused;
   for_batch(lu_solve_plan<T>(g), g.work, &unused, [&](int64_t item, Arena arena) {
     const T* const lu = static_cast<const T*>(g.lu) + item * g.batch_lu * n * n;
@@ -173,14 +173,14 @@ void lu_solve_of(const LuSolveArgs& g) {
 
 template <class T>
 BatchPlan triangular_plan(const TriangularArgs& g) {
-  const int64_t bytes = g.n * padded<T>(g.columns) * int64_t{sizeof(T)};
+  const int64_t bytes = g.n * right_side_ld<T>(g.columns) * int64_t{sizeof(T)};
   return plan_batch(
       g.batch, 0.5 * static_cast<double>(g.n) * static_cast<double>(g.n) * static_cast<double>(g.columns),
       bytes);
 }
 template <class T>
 void triangular_of(const TriangularArgs& g) {
-  const int64_t n = g.n, columns = g.columns, ld = padded<T>(columns);
+  const int64_t n = g.n, columns = g.columns, ld = right_side_ld<T>(columns);
   int32_t row = 0;
   const int64_t failed = for_batch(triangular_plan<T>(g), g.work, &row, [&](int64_t item, Arena arena) {
     const T* const a = static_cast<const T*>(g.a) + item * g.batch_a;

@@ -101,18 +101,22 @@ struct Reflections {
                    t + first * kReflections);
   }
 
-  // q (len, columns), padded rows: the first columns of H_0 H_1 ... (the columns of the identity are made here)
+  // q (len, columns), padded rows: H_0 H_1 ... q. With `identity`, q is the first columns of the identity, whose
+  // zeros are spared.
+  void apply(T* q, int64_t ldq, int64_t columns, bool identity) const {
+    T s[kReflections * kReflections];
+    for (int64_t b = blocks_of(count, kReflections) - 1; b >= 0; --b) {
+      const int64_t j = b * kReflections, w = smaller(kReflections, count - j), skip = identity ? j : 0;
+      for (int64_t i = 0; i < w * w; ++i) s[i] = -t[j * kReflections + i];
+      apply_block(v + j * ldv + j, ldv, w, len - j, s, q + j * ldq + skip, ldq, columns - skip);
+    }
+  }
   void form(T* q, int64_t ldq, int64_t columns) const {
     for (int64_t i = 0; i < len; ++i) {
       clear(q + i * ldq, columns);
       if (i < columns) q[i * ldq + i] = 1;
     }
-    T s[kReflections * kReflections];
-    for (int64_t b = blocks_of(count, kReflections) - 1; b >= 0; --b) {
-      const int64_t j = b * kReflections, w = smaller(kReflections, count - j);
-      for (int64_t i = 0; i < w * w; ++i) s[i] = -t[j * kReflections + i];
-      apply_block(v + j * ldv + j, ldv, w, len - j, s, q + j * ldq + j, ldq, columns - j);
-    }
+    apply(q, ldq, columns, true);
   }
 };
 

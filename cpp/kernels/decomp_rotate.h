@@ -31,9 +31,9 @@ PL_INLINE Rotation<T> rotation(T f, T g, T& r) {
     f *= up;
     g *= up;
   }
-  const T length = root(fma_(f, f, g * g)), inverse = T(1) / length;
+  const T length = root(fma_(f, f, g * g));
   r = length / up;
-  return {f * inverse, g * inverse};
+  return {f / length, g / length};
 }
 
 // Row `first`, then `first + step`, ...: count rotations, at `offset` of the list.
@@ -106,14 +106,13 @@ struct Sweeps {
   }
 };
 
-// The sign that a vector with `stride` between its elements gets: its first component of (nearly) the largest
-// magnitude is positive. Nearly, so that rounding does not decide between components that are equal.
+// The sign that a vector gets: its first component of (nearly) the largest magnitude is positive. Nearly, so that
+// rounding does not decide between components that are equal.
 template <class T>
-T sign_of(const T* x, int64_t n, int64_t stride) {
-  T most = 0;
-  for (int64_t i = 0; i < n; ++i) most = magnitude(x[i * stride]) > most ? magnitude(x[i * stride]) : most;
+T sign_of(const T* x, int64_t n) {
+  const T most = largest(x, n);
   for (int64_t i = 0; i < n; ++i)
-    if (magnitude(x[i * stride]) >= T(0.99) * most) return x[i * stride] < 0 ? T(-1) : T(1);
+    if (magnitude(x[i]) >= T(0.99) * most) return x[i] < 0 ? T(-1) : T(1);
   return 1;
 }
 

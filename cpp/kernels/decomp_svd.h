@@ -2,7 +2,7 @@
 //
 // Golub and Kahan: Householder reflections from both sides make A upper bidiagonal, and implicit QR (with a zero
 // shift where that keeps small singular values accurate; Demmel and Kahan 1990, as LAPACK's bdsqr) makes that
-// diagonal. A wide matrix is turned first. A step of the first phase passes over the rest of A twice: once for the
+// diagonal. A wide matrix is turned first, a tall one replaced by the R of its QR factors. A step of the first phase passes over the rest of A twice: once for the
 // product with the left reflection (parallel over columns), once for the update and the right reflection (over rows).
 #pragma once
 #include "kernels/decomp.h"
@@ -214,31 +214,57 @@ int64_t iterate_qr(T* d, T* e, int64_t n, Sweeps<T>& left, Sweeps<T>& right) {
   return 0;
 }
 
-// Of a matrix with at least as many rows as columns: a wide one is turned.
+// Of a matrix with at least as many rows as columns: a wide one is turned. `core` is what is made bidiagonal: A, or the
+// R of a tall A.
 template <class T>
 struct SvdPlaces {
   int64_t rows, columns, outer;  // outer: left vectors that are wanted
-  T *a, *q, *zl, *zr, *d, *e, *y;
+  bool tall;
+  int64_t core, core_outer;  // rows and left vectors of the core
+  T *a, *q, *zl, *zr, *d, *e, *y, *sign, *most;
   int64_t* order;
-  Reflections<T> left, right;
+  Reflections<T> first, left, right;
   Sweeps<T> turn_left, turn_right;
   SvdPlaces(Arena& arena, const SvdArgs& g)
       : rows(larger(g.rows, g.columns)),
         columns(smaller(g.rows, g.columns)),
         outer(g.full ? rows : columns),
+        tall(3 * rows >= 5 * columns && columns > 0),
+        core(tall ? columns : rows),
+        core_outer(tall ? columns : outer),
         a(arena.take<T>(rows * padded<T>(columns))),
         q(arena.take<T>(rows * padded<T>(outer))),
-        zl(arena.take<T>(outer * padded<T>(rows))),
+        zl(arena.take<T>(core_outer * padded<T>(core))),
         zr(arena.take<T>(columns * padded<T>(columns))),
         d(arena.take<T>(columns + 1)),
         e(arena.take<T>(columns + 1)),
         y(arena.take<T>(padded<T>(columns))),
+        sign(arena.take<T>(padded<T>(columns))),
+        most(arena.take<T>(padded<T>(columns))),
         order(arena.take<int64_t>(columns)),
-        left(arena, columns, rows),
+        first(arena, tall ? columns : 0, tall ? rows : 0),
+        left(arena, columns, core),
         right(arena, larger(columns - 1, 0), larger(columns - 1, 0)),
-        turn_left(arena, columns, zl, padded<T>(rows), rows),
+        turn_left(arena, columns, zl, padded<T>(core), core),
         turn_right(arena, columns, zr, padded<T>(columns), columns) {}
 };
+
+// sign_of each of the first columns of q, row by row.
+template <class T>
+void signs_of_columns(const T* q, int64_t ld, int64_t rows, int64_t columns, T* most, T* sign) {
+  clear(most, columns);
+  for (int64_t i = 0; i < rows; ++i)
+    each_vector<T>(0, columns, [&](int64_t j, auto part) {
+      const vec<T> x = part.get(q + i * ld + j), y = x < 0 ? -x : x, m = part.get(most + j);
+      part.put(most + j, m < y ? y : m);
+    });
+  clear(sign, columns);
+  for (int64_t i = 0; i < rows; ++i)
+    for (int64_t j = 0; j < columns; ++j)
+      if (sign[j] == 0 && magnitude(q[i * ld + j]) >= T(0.99) * most[j])
+        sign[j] = q[i * ld + j] < 0 ? T(-1) : T(1);
+}
+
 template <class T>
 BatchPlan svd_plan(const SvdArgs& g) {
   Arena count{nullptr};
@@ -255,7 +281,7 @@ void svd_of(const SvdArgs& g) {
   const int64_t failed = for_batch(svd_plan<T>(g), g.work, &what, [&](int64_t item, Arena arena) {
     SvdPlaces<T> p(arena, g);
     const int64_t rows = p.rows, columns = p.columns, outer = p.outer;
-    const int64_t lda = padded<T>(columns), ldl = padded<T>(rows), ldq = padded<T>(outer);
+    const int64_t lda = padded<T>(columns), ldl = padded<T>(p.core), ldq = padded<T>(outer);
     const T* const in = static_cast<const T*>(g.a) + item * rows * columns;
     if (wide)
       copy_transposed(in, rows, rows, columns, p.a, lda);
@@ -265,7 +291,11 @@ void svd_of(const SvdArgs& g) {
     if (power == 0) return kNotFinite;
     if (power != 1)
       for (int64_t i = 0; i < rows; ++i) scale(power, p.a + i * lda, columns);
-    bidiagonalize(p.a, lda, rows, columns, p.d, p.e, p.left, p.right, p.y);
+    if (p.tall) {
+      factor_qr(p.a, lda, rows, columns, p.first);
+      for (int64_t i = 1; i < columns; ++i) clear(p.a + i * lda, i);
+    }
+    bidiagonalize(p.a, lda, p.core, columns, p.d, p.e, p.left, p.right, p.y);
     if (columns > 0) {  // right vectors: (1, H_0 H_1 ...)'
       p.right.form(p.zr, lda, columns - 1);
       for (int64_t i = 0; i < columns; ++i) p.a[i * lda] = p.a[i] = 0;
@@ -273,8 +303,8 @@ void svd_of(const SvdArgs& g) {
       copy_exact(p.zr, lda, columns - 1, columns - 1, p.a + lda + 1, lda);
       transpose_exact(p.a, lda, columns, columns, p.zr, lda);
     }
-    p.left.form(p.q, ldq, outer);
-    transpose_exact(p.q, ldq, rows, outer, p.zl, ldl);
+    p.left.form(p.q, ldq, p.core_outer);
+    transpose_exact(p.q, ldq, p.core, p.core_outer, p.zl, ldl);
     if (const int64_t wrong = iterate_qr(p.d, p.e, columns, p.turn_left, p.turn_right)) return wrong;
     p.turn_left.flush();
     p.turn_right.flush();
@@ -284,28 +314,45 @@ void svd_of(const SvdArgs& g) {
       for (; j > 0 && magnitude(p.d[p.order[j - 1]]) < magnitude(p.d[i]); --j) p.order[j] = p.order[j - 1];
       p.order[j] = i;
     }
+    // Left vectors become the columns of q, right ones the rows of a; the reflections of the core make room.
     T* const s = static_cast<T*>(g.s) + item * columns;
-    T* const lefts = p.left.v;  // (columns, rows), ordered; the reflections are no longer needed
+    T* const lefts = p.left.v;
     T* const rights = p.a;
     for (int64_t i = 0; i < columns; ++i) {
       const int64_t from = p.order[i];
-      copy_exact(p.zl + from * ldl, 0, 1, rows, lefts + i * ldl, 0);
+      copy_exact(p.zl + from * ldl, 0, 1, p.core, lefts + i * ldl, 0);
       copy_exact(p.zr + from * lda, 0, 1, columns, rights + i * lda, 0);
       s[i] = magnitude(p.d[from]) / power;
-      const T flip = p.d[from] < 0 ? T(-1) : T(1);
-      const T sign = wide ? sign_of(rights + i * lda, columns, 1) : sign_of(lefts + i * ldl, rows, 1);
-      if (sign < 0) scale(T(-1), (wide ? rights + i * lda : lefts + i * ldl), wide ? columns : rows);
-      if (sign * flip < 0) scale(T(-1), (wide ? lefts + i * ldl : rights + i * lda), wide ? rows : columns);
+      if (p.d[from] < 0) scale(T(-1), rights + i * lda, columns);
     }
+    transpose_exact(lefts, ldl, columns, p.core, p.q, ldq);
+    transpose_exact(p.zl + columns * ldl, ldl, p.core_outer - columns, p.core, p.q + columns, ldq);
+    if (p.tall) {
+      for (int64_t i = 0; i < rows; ++i) {
+        if (i >= columns)
+          clear(p.q + i * ldq, outer);
+        else
+          clear(p.q + i * ldq + columns, outer - columns);
+        if (i >= columns && i < outer) p.q[i * ldq + i] = 1;
+      }
+      p.first.apply(p.q, ldq, outer, false);
+    }
+    if (wide)
+      for (int64_t i = 0; i < columns; ++i) p.sign[i] = sign_of(rights + i * lda, columns);
+    else
+      signs_of_columns(p.q, ldq, rows, columns, p.most, p.sign);
+    for (int64_t i = 0; i < rows; ++i)
+      each_vector<T>(0, columns, [&](int64_t j, auto part) {
+        part.put(p.q + i * ldq + j, part.get(p.q + i * ldq + j) * part.get(p.sign + j));
+      });
+    for (int64_t i = 0; i < columns; ++i) scale(p.sign[i], rights + i * lda, columns);
     T* const u = static_cast<T*>(g.u) + item * g.rows * (wide ? columns : outer);
     T* const vh = static_cast<T*>(g.vh) + item * g.columns * (wide ? outer : columns);
     if (wide) {
       transpose_exact(rights, lda, columns, columns, u, columns);
-      copy_exact(lefts, ldl, columns, rows, vh, rows);
-      copy_exact(p.zl + columns * ldl, ldl, outer - columns, rows, vh + columns * rows, rows);
+      transpose_exact(p.q, ldq, rows, outer, vh, rows);
     } else {
-      transpose_exact(lefts, ldl, columns, rows, u, outer);
-      transpose_exact(p.zl + columns * ldl, ldl, outer - columns, rows, u + columns, outer);
+      copy_exact(p.q, ldq, rows, outer, u, outer);
       copy_exact(rights, lda, columns, columns, vh, columns);
     }
     return int64_t{0};
