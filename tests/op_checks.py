@@ -75,17 +75,17 @@ def expected(op: Op, sample: Sample) -> list[np.ndarray]:
 
 
 def result_dtype(op: Op, sample: Sample, dtype: str, output: int = 0) -> str:
-    if callable(op.result):
-        return op.result(sample, dtype)[output]
+    kind = op.result(sample, dtype) if callable(op.result) else op.result
+    kind = kind[output] if isinstance(kind, tuple) else kind
     floating = dtype.startswith("float")
-    if op.result == "dtype":
+    if kind == "dtype":
         given = sample.kwargs.get("dtype", sample.args[-1] if len(sample.args) == len(op.params) else None)
         return str(given or "float32")
     return {
         "same": dtype,
         "float": dtype if floating else "float64",
         "sum": dtype if floating else "int64",
-    }.get(op.result, op.result)
+    }.get(kind, kind)
 
 
 def describe(op: Op, sample: Sample) -> str:

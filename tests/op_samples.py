@@ -9,6 +9,7 @@ from __future__ import annotations
 from samples import (
     attention,
     conv,
+    decomp,
     embed,
     linalg,
     loss,
@@ -30,6 +31,7 @@ RECORDS: dict[str, Op] = {
     for family in (
         attention,
         conv,
+        decomp,
         embed,
         linalg,
         loss,

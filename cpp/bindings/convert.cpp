@@ -294,6 +294,12 @@ void set_python_error(const char* op) {
     throw;
   } catch (py::error_already_set& e) {
     e.restore();
+  } catch (const LinAlgError& e) {
+    try {
+      set(py::module_::import("numpy.linalg").attr("LinAlgError").ptr(), e);
+    } catch (py::error_already_set& failed) {
+      failed.restore();
+    }
   } catch (const ValueError& e) {
     set(PyExc_ValueError, e);
   } catch (const TypeError& e) {

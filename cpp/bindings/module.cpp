@@ -89,6 +89,7 @@ PYBIND11_MODULE(_core, m) {
   bind_norm(m);
   bind_attention(m);
   bind_random(m);
+  bind_decomp(m);
   bind_conv(m);
   bind_embed(m);
   bind_pool(m);

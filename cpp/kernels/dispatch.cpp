@@ -17,6 +17,7 @@ namespace pl {
 #define X(name)                                \
   namespace name {                             \
   extern const LinalgKernels linalg;           \
+  extern const DecompKernels decomp;           \
   extern const ElementwiseKernels elementwise; \
   extern const ReduceKernels reduce;           \
   extern const LossKernels loss;               \
@@ -69,6 +70,7 @@ const KernelTable& table_of(int i) {
 #define X(name)                      \
   {.isa = #name,                     \
    .linalg = name::linalg,           \
+   .decomp = name::decomp,           \
    .elementwise = name::elementwise, \
    .reduce = name::reduce,           \
    .loss = name::loss,               \

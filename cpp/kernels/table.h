@@ -4,6 +4,7 @@
 #include "kernels/attention.h"
 #include "kernels/ceiling.h"
 #include "kernels/conv.h"
+#include "kernels/decomp.h"
 #include "kernels/elementwise.h"
 #include "kernels/embed.h"
 #include "kernels/linalg.h"
@@ -22,6 +23,7 @@ namespace pl {
 struct KernelTable {
   const char* isa;
   LinalgKernels linalg;
+  DecompKernels decomp;
   ElementwiseKernels elementwise;
   ReduceKernels reduce;
   LossKernels loss;

@@ -14,6 +14,9 @@ from .binary import *
 from .binary import __all__ as _binary
 from .conv import *
 from .conv import __all__ as _conv
+from .conv import conv2d, conv2d_backward, same_padding
+from .decomp import *
+from .decomp import __all__ as _decomp
 from .elementwise import *
 from .elementwise import __all__ as _elementwise
 from .embed import *
@@ -48,6 +51,7 @@ __all__ = [
     *_embed,
     *_pool,
     *_resize,
+    *_decomp,
     *_shape,
     *_loss,
     *_norm,
