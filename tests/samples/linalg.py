@@ -45,6 +45,10 @@ def _matmul_more(rng: Rng, dtype: str) -> list[Sample]:
     for m, k, n in ((33, 65, 31), (130, 70, 50), (1, 300, 40), (200, 1, 33), (3, 500, 1)):
         calls += _transposed(rng, m, k, n, dtype)
     if dtype in FLOATS:
+        for m, k, n in ((33, 1100, 260), (210, 1030, 330), (250, 300, 520), (400, 700, 40)):  # every way of packing
+            calls += _transposed(rng, m, k, n, dtype)
+        a, b = _pair(rng, (200, 8192), (600, 300), dtype)
+        calls.append(Sample((a[:, :600], b)))  # rows of A that share cache sets
         a, b = _pair(rng, (5, 6), (6, 7), dtype)
         a[1, 2], b[3, 4], a[2, 0] = np.nan, np.inf, -np.inf
         calls.append(Sample((a, b)))
