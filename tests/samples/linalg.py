@@ -31,9 +31,10 @@ def _pair(rng: Rng, a: tuple[int, ...], b: tuple[int, ...], dtype: str) -> tuple
     return array(rng, a, dtype, -1, 1), array(rng, b, dtype, -1, 1)
 
 
-def _transposed(rng: Rng, m: int, k: int, n: int, dtype: str) -> list[Sample]:
+def _transposed(rng: Rng, m: int, k: int, n: int, dtype: str, scale: float = 1) -> list[Sample]:
     """All four layouts of the two matrices."""
     a, b = _pair(rng, (m, k), (k, n), dtype)
+    a, b = (a, b) if scale == 1 else ((a * scale).astype(dtype), (b * scale).astype(dtype))
     return [Sample((x, y)) for x in (a, np.asfortranarray(a)) for y in (b, np.asfortranarray(b))]
 
 
@@ -45,6 +46,10 @@ def _matmul_more(rng: Rng, dtype: str) -> list[Sample]:
     for m, k, n in ((33, 65, 31), (130, 70, 50), (1, 300, 40), (200, 1, 33), (3, 500, 1)):
         calls += _transposed(rng, m, k, n, dtype)
     if dtype in FLOATS:
+        for m, k, n in ((33, 1100, 260), (210, 1030, 330), (250, 300, 520), (400, 700, 40)):  # every way of packing
+            calls += _transposed(rng, m, k, n, dtype, 0.5)
+        a, b = _pair(rng, (200, 8192), (500, 310), dtype)
+        calls.append(Sample((a[:, :500], 0.5 * b)))  # rows of A that share cache sets
         a, b = _pair(rng, (5, 6), (6, 7), dtype)
         a[1, 2], b[3, 4], a[2, 0] = np.nan, np.inf, -np.inf
         calls.append(Sample((a, b)))
