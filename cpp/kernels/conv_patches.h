@@ -17,6 +17,10 @@ inline constexpr int64_t kPartBytes = 96 << 10;   // of parts on the stack
 inline int64_t patch_depth(const Conv2dArgs& a) { return a.kh * a.kw * a.c; }
 
 template <class T>
+int64_t patches_held(const Conv2dArgs& a) {
+  return kPatchBytes / int64_t{sizeof(T)} / patch_depth(a);
+}
+template <class T>
 bool few_channels(const Conv2dArgs& a) {
   return a.groups == 1 && a.c * 2 < width<T> && a.kh * a.kw > 1 && a.kh * a.kw <= 256 &&
          patch_depth(a) * int64_t{sizeof(T)} * 8 <= kPatchBytes;
