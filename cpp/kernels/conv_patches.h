@@ -29,7 +29,10 @@ bool few_channels(const Conv2dArgs& a) {
 template <class T>
 PL_INLINE void copy_run(const T* from, T* to, int64_t n) {
   constexpr int W = width<T>;
-  if (n <= 0) return;
+  if (n <= 4) {  // shorter than what masks cost
+    for (int64_t i = 0; i < n; ++i) to[i] = from[i];
+    return;
+  }
   for (; n > W; n -= W, from += W, to += W) store(to, load(from));
   store_n(to, load_n(from, n), n);
 }

@@ -258,6 +258,18 @@ std::tuple<Tensor, Tensor> weight_gradient(const Geometry& g, const Tensor& dy0,
 
 }  // namespace
 
+namespace {
+// Every channel as often as it has kernels: several of a channel are then one each.
+Tensor repeat_channels(const Tensor& x, int64_t times) {
+  Shape shape = x.shape();
+  shape.push_back(times);
+  Tensor wide = broadcast_to(expand_dims(x, x.ndim()), shape);
+  shape.resize(x.ndim());
+  shape[x.ndim() - 1] *= times;
+  return reshape(wide, shape);
+}
+}  // namespace
+
 Tensor conv2d(const Tensor& x, const Tensor& w, const OptTensor& b, const Conv2dOptions& options) {
   const Geometry g = geometry_2d("conv2d", x, w, options);
   check_bias("conv2d", x, b, g.args.f);
@@ -297,8 +309,14 @@ Tensor depthwise_conv2d(const Tensor& x, const Tensor& w, const OptTensor& b, co
   Conv2dOptions grouped = options;
   grouped.groups = std::max<int64_t>(x.shape(3), 1);
   if (x.shape(3) == 0) v.w4[2] = 0;
-  const Geometry g = geometry(v, grouped);
+  Geometry g = geometry(v, grouped);
   check_bias("depthwise_conv2d", x, b, filters);
+  if (w.shape(3) > 1 && x.size() > 0) {
+    const Tensor wide = repeat_channels(x, w.shape(3));
+    g.args.c = g.args.groups = filters;
+    g.x = wide.shape();
+    return convolve("depthwise_conv2d", g, wide, w, b, options.activation);
+  }
   return convolve("depthwise_conv2d", g, x, w, b, options.activation);
 }
 
