@@ -22,8 +22,8 @@ PL_INLINE vec<T> load_lanes(const T* p, int64_t lanes) {
 }
 
 template <class T, int P>
-PL_INLINE void depthwise_pixels(const Correlation<T>& c, const T* x, Range kh, Range kw, int64_t at, int64_t lanes,
-                                T* y) {
+PL_INLINE void depthwise_pixels(const Correlation<T>& c, const T* x, Range kh, Range kw, int64_t at,
+                                int64_t lanes, T* y) {
   const int64_t step = c.columns.stride * c.x_pixel;
   const vec<T> bias = c.bias ? load_lanes(c.bias + at, lanes) : vec<T>{};
   alignas(PL_VEC) vec<T> sum[P];
@@ -49,7 +49,8 @@ PL_INLINE void depthwise_pixels(const Correlation<T>& c, const T* x, Range kh, R
 template <class T>
 void depthwise_row(const Correlation<T>& c, int64_t n, int64_t i, Range js) {
   const Range kh = c.rows.taps_at(i), whole = common(js, c.columns.whole());
-  const int64_t corner = n * c.x_image + (i * c.rows.stride + c.rows.start) * c.x_row + c.columns.start * c.x_pixel;
+  const int64_t corner =
+      n * c.x_image + (i * c.rows.stride + c.rows.start) * c.x_row + c.columns.start * c.x_pixel;
   const int64_t step = c.columns.stride * c.x_pixel;
   T* const y = c.y + n * c.y_image + i * c.y_row;
   for (int64_t at = 0; at < c.groups; at += width<T>) {
@@ -61,19 +62,23 @@ void depthwise_row(const Correlation<T>& c, int64_t n, int64_t i, Range js) {
     int64_t j = js.begin;
     for (; j < whole.begin; ++j) one(j, c.columns.taps_at(j));
     for (; j + kPixels <= whole.end; j += kPixels)
-      depthwise_pixels<T, kPixels>(c, x + j * step, kh, {0, c.columns.taps}, at, lanes, y + j * c.y_pixel + at);
+      depthwise_pixels<T, kPixels>(c, x + j * step, kh, {0, c.columns.taps}, at, lanes,
+                                   y + j * c.y_pixel + at);
     for (; j < js.end; ++j) one(j, c.columns.taps_at(j));
   }
   if (c.activation == Activation::sigmoid || c.activation == Activation::tanh)
-    finish(y + js.begin * c.y_pixel, c.y_pixel, js.size(), c.groups, static_cast<const T*>(nullptr), 1, c.activation);
+    finish(y + js.begin * c.y_pixel, c.y_pixel, js.size(), c.groups, static_cast<const T*>(nullptr), 1,
+           c.activation);
 }
 
 template <class T>
 void depthwise(const Correlation<T>& c) {
   const int64_t rows = c.rows.out * c.images;
-  parallel_for(rows, larger(1, kBandWork / 4 / larger(1, c.columns.out * c.pixel_work())), [&](int64_t begin, int64_t end) {
-    for (int64_t r = begin; r < end; ++r) depthwise_row(c, r / c.rows.out, r % c.rows.out, {0, c.columns.out});
-  });
+  parallel_for(rows, larger(1, kBandWork / 4 / larger(1, c.columns.out * c.pixel_work())),
+               [&](int64_t begin, int64_t end) {
+                 for (int64_t r = begin; r < end; ++r)
+                   depthwise_row(c, r / c.rows.out, r % c.rows.out, {0, c.columns.out});
+               });
 }
 
 template <class T>
@@ -108,16 +113,18 @@ int64_t depthwise_weight_size(const Conv2dArgs& a) {
 
 // to += sum over the columns of x dy, one vector of channels.
 template <class T>
-PL_INLINE void add_products(const T* x, int64_t x_step, const T* dy, int64_t dy_step, int64_t count, int64_t lanes,
-                            T* to) {
+PL_INLINE void add_products(const T* x, int64_t x_step, const T* dy, int64_t dy_step, int64_t count,
+                            int64_t lanes, T* to) {
   alignas(PL_VEC) vec<T> sum[4] = {};
   int64_t j = 0;
   for (; j + 4 <= count; j += 4) {
 #pragma GCC unroll 4
     for (int k = 0; k < 4; ++k)
-      sum[k] = fma_(load_lanes(x + (j + k) * x_step, lanes), load_lanes(dy + (j + k) * dy_step, lanes), sum[k]);
+      sum[k] =
+          fma_(load_lanes(x + (j + k) * x_step, lanes), load_lanes(dy + (j + k) * dy_step, lanes), sum[k]);
   }
-  for (; j < count; ++j) sum[0] = fma_(load_lanes(x + j * x_step, lanes), load_lanes(dy + j * dy_step, lanes), sum[0]);
+  for (; j < count; ++j)
+    sum[0] = fma_(load_lanes(x + j * x_step, lanes), load_lanes(dy + j * dy_step, lanes), sum[0]);
   store_n(to, load_lanes(to, lanes) + ((sum[0] + sum[1]) + (sum[2] + sum[3])), lanes);
 }
 

@@ -13,10 +13,10 @@
 namespace pl::PL_ISA {
 namespace {
 
-inline constexpr int64_t kSliceWork = int64_t{1} << 20;   // multiply-adds of a slice at least
-inline constexpr int64_t kCopiesBytes = 2 << 20;          // of all copies of dw
+inline constexpr int64_t kSliceWork = int64_t{1} << 20;  // multiply-adds of a slice at least
+inline constexpr int64_t kCopiesBytes = 2 << 20;         // of all copies of dw
 inline constexpr int64_t kMaxSlices = 16;
-inline constexpr int64_t kBlockBytes = 24 << 10;          // of x and a panel of dy: the first-level cache
+inline constexpr int64_t kBlockBytes = 24 << 10;  // of x and a panel of dy: the first-level cache
 
 inline constexpr int64_t kUnitChannels = 64;
 
@@ -24,12 +24,12 @@ inline constexpr int64_t kUnitChannels = 64;
 inline Conv2dArgs joined_for_weight(Conv2dArgs a) { return joined_images(a.n > 1 ? joined_rows(a) : a); }
 
 struct WeightPlan {
-  int64_t images, rows;               // of a slice
-  int64_t per_image, slices;          // slices along the rows of an image; all
+  int64_t images, rows;       // of a slice
+  int64_t per_image, slices;  // slices along the rows of an image; all
   int64_t block_images, block_rows, block_columns;
-  int64_t channels;                   // of a unit: what is shared out is taps times blocks of channels
-  int64_t units, groups;              // all; the shares
-  int64_t copy;                       // elements of a copy of dw and dbias
+  int64_t channels;       // of a unit: what is shared out is taps times blocks of channels
+  int64_t units, groups;  // all; the shares
+  int64_t copy;           // elements of a copy of dw and dbias
 };
 template <class T>
 WeightPlan plan_weight(const Conv2dArgs& a) {
@@ -51,7 +51,8 @@ WeightPlan plan_weight(const Conv2dArgs& a) {
 
   // A block's x, and a panel of its dy, are read once for each tile.
   const int64_t panel = smaller(a.f, kPanelVectors * width<T>);
-  int64_t pixels = larger(8, kBlockBytes / ((smaller(a.stride_h * a.stride_w, a.h * a.w) * a.c + panel) * size));
+  int64_t pixels =
+      larger(8, kBlockBytes / ((smaller(a.stride_h * a.stride_w, a.h * a.w) * a.c + panel) * size));
   const int64_t columns = larger(1, a.ow);
   if (few_channels<T>(a)) pixels = smaller(pixels, patches_held<T>(a));
   p.block_columns = blocks_of(columns, blocks_of(columns, pixels));
@@ -61,7 +62,8 @@ WeightPlan plan_weight(const Conv2dArgs& a) {
 
   p.channels = blocks_of(channels, blocks_of(channels, kUnitChannels));
   p.units = few_channels<T>(a) ? 1 : a.kh * a.kw * blocks_of(channels, p.channels);
-  p.groups = larger(1, smaller(smaller(p.units, blocks_of(kMaxSlices, p.slices)), work / p.slices / kSliceWork));
+  p.groups =
+      larger(1, smaller(smaller(p.units, blocks_of(kMaxSlices, p.slices)), work / p.slices / kSliceWork));
   return p;
 }
 
@@ -140,8 +142,8 @@ struct WeightBlock {
           const T* const row = x() + ((n * a.h + r * rows.stride + rows.start) * a.w + columns.start) * a.c;
           for (int64_t j = js.begin; j < js.end; ++j) {
             const bool all = whole.begin <= j && j < whole.end;
-            copy_window(a, rows.dilation * a.w * a.c, columns.dilation * a.c, row + j * columns.stride * a.c, kh,
-                        all ? Range{0, a.kw} : columns.taps_at(j),
+            copy_window(a, rows.dilation * a.w * a.c, columns.dilation * a.c, row + j * columns.stride * a.c,
+                        kh, all ? Range{0, a.kw} : columns.taps_at(j),
                         patch + ((r - i) * js.size() + j - js.begin) * depth);
           }
         }

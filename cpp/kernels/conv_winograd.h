@@ -37,7 +37,8 @@ struct TileGrid {
 // fn(number in the block, image, first output row, first column) over `count` tiles from `first` on.
 template <class Fn>
 PL_INLINE void each_tile(const TileGrid& g, int64_t first, int64_t count, const Fn& fn) {
-  int64_t row = first / g.columns, j = first - row * g.columns, image = row / g.rows, i = row - image * g.rows;
+  int64_t row = first / g.columns, j = first - row * g.columns, image = row / g.rows,
+          i = row - image * g.rows;
   for (int64_t t = 0; t < count; ++t) {
     fn(t, image, 2 * i, 2 * j);
     if (++j < g.columns) continue;
@@ -99,8 +100,8 @@ struct Image {
 
 // The 4x4 pixels from (h, w) of an image, zero outside.
 template <class T>
-PL_INLINE void input_tile(const T* image, const Image& m, int64_t h, int64_t w, int64_t channels, const T* zeros,
-                          T* to, int64_t distance) {
+PL_INLINE void input_tile(const T* image, const Image& m, int64_t h, int64_t w, int64_t channels,
+                          const T* zeros, T* to, int64_t distance) {
   if (h >= 0 && w >= 0 && h + 4 <= m.h && w + 4 <= m.w) {
     const T* const corner = image + h * m.row + w * m.pixel;
     const T* const rows[4] = {corner, corner + m.row, corner + 2 * m.row, corner + 3 * m.row};
@@ -151,8 +152,8 @@ void transform_weights(const T* w, int64_t channels, int64_t filters, int64_t ld
 
 // act(A' M A + bias) of one tile and one vector of filters.
 template <class T>
-PL_INLINE void transform_output(const T* m, int64_t distance, vec<T> bias, bool relu, int64_t lanes, int64_t rows,
-                                int64_t columns, T* y, int64_t y_row, int64_t y_pixel) {
+PL_INLINE void transform_output(const T* m, int64_t distance, vec<T> bias, bool relu, int64_t lanes,
+                                int64_t rows, int64_t columns, T* y, int64_t y_row, int64_t y_pixel) {
   alignas(PL_VEC) vec<T> t[2][4];
 #pragma GCC unroll 4
   for (int s = 0; s < 4; ++s) {
@@ -224,8 +225,8 @@ void winograd(const Correlation<T>& c, T* transformed) {
       const int64_t first = block * tiles, count = smaller(tiles, grid.count - first);
       const int64_t x_distance = element_distance<T>(count, wide);
       each_tile(grid, first, count, [&](int64_t t, int64_t n, int64_t i, int64_t j) {
-        input_tile(c.x + n * c.x_image, image, i + c.rows.start, j + c.columns.start, c.channels, zeros, x + t * wide,
-                   x_distance);
+        input_tile(c.x + n * c.x_image, image, i + c.rows.start, j + c.columns.start, c.channels, zeros,
+                   x + t * wide, x_distance);
       });
       each_panel<T>(c.filters, [&](int64_t f, int64_t vectors, int64_t last) {
         const int64_t m_wide = vectors * W, m_distance = element_distance<T>(count, m_wide);
@@ -257,13 +258,13 @@ void winograd(const Correlation<T>& c, T* transformed) {
           for (int64_t v = 0; v < vectors; ++v) {
             const int64_t lanes = v + 1 < vectors ? W : last;
             const vec<T> bias = c.bias ? load_n(c.bias + f + v * W, lanes) : vec<T>{};
-            transform_output(m + t * m_wide + v * W, m_distance, bias, c.activation == Activation::relu, lanes, rows,
-                             columns, y + v * W, c.y_row, c.y_pixel);
+            transform_output(m + t * m_wide + v * W, m_distance, bias, c.activation == Activation::relu,
+                             lanes, rows, columns, y + v * W, c.y_row, c.y_pixel);
           }
           if (c.activation == Activation::sigmoid || c.activation == Activation::tanh)
             for (int64_t r = 0; r < rows; ++r)
-              finish(y + r * c.y_row, c.y_pixel, columns, (vectors - 1) * W + last, static_cast<const T*>(nullptr), 1,
-                     c.activation);
+              finish(y + r * c.y_row, c.y_pixel, columns, (vectors - 1) * W + last,
+                     static_cast<const T*>(nullptr), 1, c.activation);
         });
       });
     }
@@ -349,10 +350,11 @@ void winograd_weight(const Conv2dArgs& a) {
       const int64_t last = smaller((slice + 1) * s.per_slice * s.tiles, grid.count);
       for (int64_t first = slice * s.per_slice * s.tiles; first < last; first += s.tiles) {
         const int64_t count = smaller(s.tiles, last - first);
-        const int64_t x_distance = element_distance<T>(count, wide), y_distance = element_distance<T>(count, ldb);
+        const int64_t x_distance = element_distance<T>(count, wide),
+                      y_distance = element_distance<T>(count, ldb);
         each_tile(grid, first, count, [&](int64_t t, int64_t n, int64_t i, int64_t j) {
-          input_tile(static_cast<const T*>(a.x) + n * a.h * a.w * a.c, image, i - a.pad_top, j - a.pad_left, a.c,
-                     zeros, x + t * wide, x_distance);
+          input_tile(static_cast<const T*>(a.x) + n * a.h * a.w * a.c, image, i - a.pad_top, j - a.pad_left,
+                     a.c, zeros, x + t * wide, x_distance);
           transform_gradient(static_cast<const T*>(a.dy) + ((n * a.oh + i) * a.ow + j) * a.f, a.ow * a.f, a.f,
                              a.oh - i, a.ow - j, a.f, y + t * ldb, y_distance);
         });
