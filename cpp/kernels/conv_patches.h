@@ -17,6 +17,10 @@ inline constexpr int64_t kPartBytes = 96 << 10;   // of parts on the stack
 inline int64_t patch_depth(const Conv2dArgs& a) { return a.kh * a.kw * a.c; }
 
 template <class T>
+int64_t patches_held(const Conv2dArgs& a) {
+  return kPatchBytes / int64_t{sizeof(T)} / patch_depth(a);
+}
+template <class T>
 bool few_channels(const Conv2dArgs& a) {
   return a.groups == 1 && a.c * 2 < width<T> && a.kh * a.kw > 1 && a.kh * a.kw <= 256 &&
          patch_depth(a) * int64_t{sizeof(T)} * 8 <= kPatchBytes;
@@ -25,7 +29,10 @@ bool few_channels(const Conv2dArgs& a) {
 template <class T>
 PL_INLINE void copy_run(const T* from, T* to, int64_t n) {
   constexpr int W = width<T>;
-  if (n <= 0) return;
+  if (n <= 4) {  // shorter than what masks cost
+    for (int64_t i = 0; i < n; ++i) to[i] = from[i];
+    return;
+  }
   for (; n > W; n -= W, from += W, to += W) store(to, load(from));
   store_n(to, load_n(from, n), n);
 }
@@ -42,7 +49,8 @@ PL_INLINE void copy_window(const Conv2dArgs& a, int64_t row_distance, int64_t ta
     if (tap_distance == a.c) {
       copy_run(from + kw.begin * a.c, to + k * row + kw.begin * a.c, kw.size() * a.c);
     } else {
-      for (int64_t l = kw.begin; l < kw.end; ++l) copy_run(from + l * tap_distance, to + k * row + l * a.c, a.c);
+      for (int64_t l = kw.begin; l < kw.end; ++l)
+        copy_run(from + l * tap_distance, to + k * row + l * a.c, a.c);
     }
   }
 }
@@ -85,11 +93,12 @@ struct Parts {
       t.b = turned + k;
       t.last = width<T>;
       const auto& tiles = kConvTiles<T>.windows[!kMaskedLoads].at[vectors - 1];
-      each_height((end - first) * a.ow, conv_rows(static_cast<int>(vectors)), [&](int64_t pixel, int64_t height) {
-        t.a = dy + pixel * a.f;
-        t.c = parts + pixel * size + k;
-        tiles[height - 1](t);
-      });
+      each_height((end - first) * a.ow, conv_rows(static_cast<int>(vectors)),
+                  [&](int64_t pixel, int64_t height) {
+                    t.a = dy + pixel * a.f;
+                    t.c = parts + pixel * size + k;
+                    tiles[height - 1](t);
+                  });
     });
   }
 
@@ -115,14 +124,16 @@ struct Parts {
 
   // Some neighbours of one phase and row, which meet the taps kh, kw.
   template <int kPixels>
-  void pixels(const Phase& rows, int64_t m, Range kh, const Phase& columns, int64_t j, Range kw, T* to) const {
+  void pixels(const Phase& rows, int64_t m, Range kh, const Phase& columns, int64_t j, Range kw,
+              T* to) const {
     const int64_t size = part_size<T>(a), channels = a.c, distance = a.stride_w * a.c;
     alignas(PL_VEC) vec<T> sum[kPixels] = {};
     for (int64_t t = kh.begin; t < kh.end; ++t) {
       const int64_t i = m + rows.axis.start + t * rows.axis.dilation - first;
       for (int64_t u = kw.begin; u < kw.end; ++u) {
         const int64_t o = j + columns.axis.start + u * columns.axis.dilation;
-        const T* const part = parts + (i * a.ow + o) * size + (rows.tap(t) * a.kw + columns.tap(u)) * channels;
+        const T* const part =
+            parts + (i * a.ow + o) * size + (rows.tap(t) * a.kw + columns.tap(u)) * channels;
 #pragma GCC unroll 8
         for (int k = 0; k < kPixels; ++k) sum[k] += load_n(part + k * size, channels);
       }

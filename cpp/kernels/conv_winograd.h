@@ -34,12 +34,19 @@ struct TileGrid {
   TileGrid(int64_t images, int64_t out_rows, int64_t out_columns)
       : rows(blocks_of(out_rows, 2)), columns(blocks_of(out_columns, 2)), count(images * rows * columns) {}
 };
-struct TilePlace {
-  int64_t image, i, j;  // of the first output
-};
-PL_INLINE TilePlace place_of(const TileGrid& g, int64_t tile) {
-  const int64_t row = tile / g.columns, image = row / g.rows;
-  return {image, 2 * (row - image * g.rows), 2 * (tile - row * g.columns)};
+// fn(number in the block, image, first output row, first column) over `count` tiles from `first` on.
+template <class Fn>
+PL_INLINE void each_tile(const TileGrid& g, int64_t first, int64_t count, const Fn& fn) {
+  int64_t row = first / g.columns, j = first - row * g.columns, image = row / g.rows,
+          i = row - image * g.rows;
+  for (int64_t t = 0; t < count; ++t) {
+    fn(t, image, 2 * i, 2 * j);
+    if (++j < g.columns) continue;
+    j = 0;
+    if (++i < g.rows) continue;
+    i = 0;
+    ++image;
+  }
 }
 
 template <class T>
@@ -93,8 +100,8 @@ struct Image {
 
 // The 4x4 pixels from (h, w) of an image, zero outside.
 template <class T>
-PL_INLINE void input_tile(const T* image, const Image& m, int64_t h, int64_t w, int64_t channels, const T* zeros,
-                          T* to, int64_t distance) {
+PL_INLINE void input_tile(const T* image, const Image& m, int64_t h, int64_t w, int64_t channels,
+                          const T* zeros, T* to, int64_t distance) {
   if (h >= 0 && w >= 0 && h + 4 <= m.h && w + 4 <= m.w) {
     const T* const corner = image + h * m.row + w * m.pixel;
     const T* const rows[4] = {corner, corner + m.row, corner + 2 * m.row, corner + 3 * m.row};
@@ -145,8 +152,8 @@ void transform_weights(const T* w, int64_t channels, int64_t filters, int64_t ld
 
 // act(A' M A + bias) of one tile and one vector of filters.
 template <class T>
-PL_INLINE void transform_output(const T* m, int64_t distance, vec<T> bias, bool relu, int64_t lanes, int64_t rows,
-                                int64_t columns, T* y, int64_t y_row, int64_t y_pixel) {
+PL_INLINE void transform_output(const T* m, int64_t distance, vec<T> bias, bool relu, int64_t lanes,
+                                int64_t rows, int64_t columns, T* y, int64_t y_row, int64_t y_pixel) {
   alignas(PL_VEC) vec<T> t[2][4];
 #pragma GCC unroll 4
   for (int s = 0; s < 4; ++s) {
@@ -171,6 +178,31 @@ PL_INLINE void transform_output(const T* m, int64_t distance, vec<T> bias, bool 
   }
 }
 
+// M (count, W) = X (count, W) B (W, W), W the lanes of a vector: B stays in half the registers.
+template <class T>
+inline constexpr bool kHoldWeights = kVectorRegisters == 32 && width<T> == 16;
+template <class T, int R>
+PL_INLINE void multiply_rows(const T* x, const vec<T>* b, T* m) {
+  constexpr int W = width<T>;
+  alignas(PL_VEC) vec<T> sum[R] = {};
+#pragma GCC unroll 16
+  for (int k = 0; k < W; ++k)
+#pragma GCC unroll 8
+    for (int r = 0; r < R; ++r) sum[r] = fma_(broadcast(x[r * W + k]), b[k], sum[r]);
+#pragma GCC unroll 8
+  for (int r = 0; r < R; ++r) store(m + r * W, sum[r]);
+}
+template <class T>
+void multiply_held(const T* x, const T* from, int64_t count, T* m) {
+  constexpr int W = width<T>;
+  alignas(PL_VEC) vec<T> b[W];
+#pragma GCC unroll 16
+  for (int k = 0; k < W; ++k) b[k] = load(from + k * W);
+  int64_t t = 0;
+  for (; t + 8 <= count; t += 8) multiply_rows<T, 8>(x + t * W, b, m + t * W);
+  for (; t < count; ++t) multiply_rows<T, 1>(x + t * W, b, m + t * W);
+}
+
 template <class T>
 int64_t winograd_weights_size(int64_t channels, int64_t filters) {
   return kElements * channels * round_up(filters, width<T>);
@@ -192,11 +224,10 @@ void winograd(const Correlation<T>& c, T* transformed) {
     for (int64_t block = begin; block < end; ++block) {
       const int64_t first = block * tiles, count = smaller(tiles, grid.count - first);
       const int64_t x_distance = element_distance<T>(count, wide);
-      for (int64_t t = 0; t < count; ++t) {
-        const TilePlace p = place_of(grid, first + t);
-        input_tile(c.x + p.image * c.x_image, image, p.i + c.rows.start, p.j + c.columns.start, c.channels, zeros,
+      each_tile(grid, first, count, [&](int64_t t, int64_t n, int64_t i, int64_t j) {
+        input_tile(c.x + n * c.x_image, image, i + c.rows.start, j + c.columns.start, c.channels, zeros,
                    x + t * wide, x_distance);
-      }
+      });
       each_panel<T>(c.filters, [&](int64_t f, int64_t vectors, int64_t last) {
         const int64_t m_wide = vectors * W, m_distance = element_distance<T>(count, m_wide);
         WindowTile<T> tile{};
@@ -209,27 +240,32 @@ void winograd(const Correlation<T>& c, T* transformed) {
         const auto& fn = kConvTiles<T>.windows[!kMaskedLoads].at[vectors - 1];
         for (int e = 0; e < kElements; ++e) {
           tile.b = transformed + e * c.channels * ldb + f;
+          if constexpr (kHoldWeights<T>) {
+            if (c.channels == W && ldb == W) {
+              multiply_held(x + e * x_distance, tile.b, count, m + e * m_distance);
+              continue;
+            }
+          }
           each_height(count, conv_rows(static_cast<int>(vectors)), [&](int64_t t, int64_t height) {
             tile.a = x + e * x_distance + t * wide;
             tile.c = m + e * m_distance + t * m_wide;
             fn[height - 1](tile);
           });
         }
-        for (int64_t t = 0; t < count; ++t) {
-          const TilePlace p = place_of(grid, first + t);
-          const int64_t rows = smaller(2, c.rows.out - p.i), columns = smaller(2, c.columns.out - p.j);
-          T* const y = c.y + p.image * c.y_image + p.i * c.y_row + p.j * c.y_pixel + f;
+        each_tile(grid, first, count, [&](int64_t t, int64_t n, int64_t i, int64_t j) {
+          const int64_t rows = smaller(2, c.rows.out - i), columns = smaller(2, c.columns.out - j);
+          T* const y = c.y + n * c.y_image + i * c.y_row + j * c.y_pixel + f;
           for (int64_t v = 0; v < vectors; ++v) {
             const int64_t lanes = v + 1 < vectors ? W : last;
             const vec<T> bias = c.bias ? load_n(c.bias + f + v * W, lanes) : vec<T>{};
-            transform_output(m + t * m_wide + v * W, m_distance, bias, c.activation == Activation::relu, lanes, rows,
-                             columns, y + v * W, c.y_row, c.y_pixel);
+            transform_output(m + t * m_wide + v * W, m_distance, bias, c.activation == Activation::relu,
+                             lanes, rows, columns, y + v * W, c.y_row, c.y_pixel);
           }
           if (c.activation == Activation::sigmoid || c.activation == Activation::tanh)
             for (int64_t r = 0; r < rows; ++r)
-              finish(y + r * c.y_row, c.y_pixel, columns, (vectors - 1) * W + last, static_cast<const T*>(nullptr), 1,
-                     c.activation);
-        }
+              finish(y + r * c.y_row, c.y_pixel, columns, (vectors - 1) * W + last,
+                     static_cast<const T*>(nullptr), 1, c.activation);
+        });
       });
     }
   });
@@ -314,14 +350,14 @@ void winograd_weight(const Conv2dArgs& a) {
       const int64_t last = smaller((slice + 1) * s.per_slice * s.tiles, grid.count);
       for (int64_t first = slice * s.per_slice * s.tiles; first < last; first += s.tiles) {
         const int64_t count = smaller(s.tiles, last - first);
-        const int64_t x_distance = element_distance<T>(count, wide), y_distance = element_distance<T>(count, ldb);
-        for (int64_t t = 0; t < count; ++t) {
-          const TilePlace p = place_of(grid, first + t);
-          input_tile(static_cast<const T*>(a.x) + p.image * a.h * a.w * a.c, image, p.i - a.pad_top, p.j - a.pad_left,
+        const int64_t x_distance = element_distance<T>(count, wide),
+                      y_distance = element_distance<T>(count, ldb);
+        each_tile(grid, first, count, [&](int64_t t, int64_t n, int64_t i, int64_t j) {
+          input_tile(static_cast<const T*>(a.x) + n * a.h * a.w * a.c, image, i - a.pad_top, j - a.pad_left,
                      a.c, zeros, x + t * wide, x_distance);
-          transform_gradient(static_cast<const T*>(a.dy) + ((p.image * a.oh + p.i) * a.ow + p.j) * a.f, a.ow * a.f, a.f,
-                             a.oh - p.i, a.ow - p.j, a.f, y + t * ldb, y_distance);
-        }
+          transform_gradient(static_cast<const T*>(a.dy) + ((n * a.oh + i) * a.ow + j) * a.f, a.ow * a.f, a.f,
+                             a.oh - i, a.ow - j, a.f, y + t * ldb, y_distance);
+        });
         TapTile<T> tile{};
         tile.images = tile.rows = 1;
         tile.columns = count;
