@@ -1,6 +1,7 @@
 // The kernel table: one instance per ISA, later one for CUDA. The design's word for it is "one interface,
 // implemented twice": a field is either filled or the loader names what is missing.
 #pragma once
+#include "kernels/bf16.h"
 #include "kernels/ceiling.h"
 #include "kernels/conv.h"
 #include "kernels/elementwise.h"
@@ -17,6 +18,7 @@ namespace pl {
 struct KernelTable {
   const char* isa;
   LinalgKernels linalg;
+  Bf16Kernels bf16;
   ElementwiseKernels elementwise;
   ReduceKernels reduce;
   LossKernels loss;
