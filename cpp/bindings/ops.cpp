@@ -65,6 +65,16 @@ std::vector<Tensor> split(const Tensor& x, const Cuts& cuts, int64_t axis) {
   return ops::split(x, cuts.values, cuts.sections, axis);
 }
 
+Tensor linear(const Tensor& x, const Tensor& w, const ops::OptTensor& b, AnyActivation activation,
+              const ops::OptTensor& residual) {
+  return ops::linear(x, w, b, activation, residual);
+}
+
+std::tuple<Tensor, Tensor, Tensor, Tensor> linear_backward(const Tensor& dy, const Tensor& x, const Tensor& w,
+                                                           const Tensor& y, AnyActivation activation) {
+  return ops::linear_backward(dy, x, w, y, activation);
+}
+
 Tensor cumsum(const Tensor& x, std::optional<int64_t> axis) { return ops::cumsum(x, axis); }
 
 }  // namespace
@@ -91,10 +101,21 @@ void bind_ops(py::module_& m) {
          "Running sum along the axis; of the flat array by default.");
 
   def_op(m, "matmul", matmul, {"x1", "x2"}, "Matrix product, as NumPy's matmul: (..., M, K) @ (..., K, N).");
+  def_op(m, "matmul_bf16", matmul_bf16, {"x1", "x2"},
+         "matmul of float32 arrays, rounded to bfloat16 (to nearest, ties to even) and summed in float32; "
+         "the gradients "
+         "are such products too.");
   def_op(m, "matmul_backward", matmul_backward, {"dy", "x1", "x2"}, "Gradients (dx1, dx2) of matmul.");
-  def_op(m, "linear", linear, {"x", "w", {"b", None}, {"activation", None}},
-         "activation(x @ w + b): x (..., in), w (in, out), b (out); activation None, 'relu', 'sigmoid' or "
-         "'tanh'.");
+  def_op(m, "linear", pl::linear, {"x", "w", {"b", None}, {"activation", None}, {"residual", None}},
+         "activation(x @ w + b + residual): x (..., in), w (in, out), b (out), residual (..., out). "
+         "Activations: "
+         "None, 'relu', 'sigmoid', 'tanh', 'leaky_relu' (slope 0.2), 'elu', 'selu', 'softplus', 'gelu', "
+         "'gelu_tanh', "
+         "'silu'.");
+  def_op(m, "linear_backward", pl::linear_backward, {"dy", "x", "w", "y", {"activation", None}},
+         "Gradients (dx, dw, db, dz) of linear; dz is that of x @ w + b + residual. y is linear's output, or "
+         "for "
+         "'gelu', 'gelu_tanh' and 'silu' what the activation was applied to.");
   def_op(m, "csr_matmul", csr_matmul,
          {"indptr", "indices", "values", "rows", "cols", "x", {"transpose", false}},
          "Sparse times dense. The index arrays must have been checked: use pylearn.CSR.");

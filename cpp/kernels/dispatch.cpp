@@ -18,6 +18,7 @@ namespace pl {
   namespace name {                             \
   extern const LinalgKernels linalg;           \
   extern const DecompKernels decomp;           \
+  extern const Bf16Kernels bf16;               \
   extern const ElementwiseKernels elementwise; \
   extern const ReduceKernels reduce;           \
   extern const LossKernels loss;               \
@@ -35,6 +36,11 @@ namespace pl {
   }
 PL_FOR_EACH_ISA(X)
 #undef X
+#if defined(PYLEARN_V4BF16)
+namespace v4bf16 {  // v4 with AVX512-BF16, for this family only
+extern const Bf16Kernels bf16;
+}
+#endif
 
 namespace {
 
@@ -65,12 +71,23 @@ bool runs_here(const char* isa) {
   return !std::strcmp(isa, "baseline") || !std::strcmp(isa, "neon");
 }
 
+// The family as an ISA has it, or the better one that this processor runs too.
+const Bf16Kernels& bf16_of(const Bf16Kernels& own) {
+#if defined(PYLEARN_V4BF16)
+  unsigned a, b, c, d;
+  const bool native = has_v4() && __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & (1u << 5));
+  if (native && &own == &v4::bf16) return v4bf16::bf16;
+#endif
+  return own;
+}
+
 // In the order of PYLEARN_ISAS, as compiled_isas().
 const KernelTable& table_of(int i) {
 #define X(name)                      \
   {.isa = #name,                     \
    .linalg = name::linalg,           \
    .decomp = name::decomp,           \
+   .bf16 = bf16_of(name::bf16),      \
    .elementwise = name::elementwise, \
    .reduce = name::reduce,           \
    .loss = name::loss,               \

@@ -166,7 +166,7 @@ struct Product {
                 g.accumulate || p > 0, ahead);
     if (p + kc == g.k && !g.accumulate)
       finish(out, g.ldc, i1 - i0, j1 - j0, g.bias ? static_cast<const T*>(g.bias) + j0 : nullptr, 1,
-             g.activation);
+             g.activation, residual_at<T>(g, out));
   }
 
   static int64_t steps(int64_t rows, int64_t kc) { return blocks_of(rows, tile_rows(kPanelVectors)) * kc; }
@@ -362,7 +362,7 @@ void gemm_float(const GemmArgs& g) {
       T* const c = static_cast<T*>(g.c) + b * g.batch_c;
       for (int64_t i = 0; i < g.m; ++i)
         __builtin_memset(c + i * g.ldc, 0, static_cast<size_t>(g.n) * sizeof(T));
-      finish(c, g.ldc, g.m, g.n, static_cast<const T*>(g.bias), 1, g.activation);
+      finish(c, g.ldc, g.m, g.n, static_cast<const T*>(g.bias), 1, g.activation, residual_at<T>(g, c));
     }
     return;
   }

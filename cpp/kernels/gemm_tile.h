@@ -227,39 +227,67 @@ PL_INLINE vec<T> activate(vec<T> x, Activation f) {
     case Activation::relu: return relu_(x);
     case Activation::sigmoid: return sigmoid_(x);
     case Activation::tanh: return tanh_(x);
+    case Activation::leaky_relu: return leaky_relu_(x, T(0.2));
+    case Activation::elu: return elu_(x, T(1));
+    case Activation::selu: return selu_(x);
+    case Activation::softplus: return softplus_(x);
+    case Activation::gelu: return gelu_(x);
+    case Activation::gelu_tanh: return gelu_tanh_(x);
+    case Activation::silu: return silu_(x);
   }
   return x;
 }
 
+// What is added to C before the activation; row i of the residual is at i * its ldc. bias_step 0: one bias for all
+// columns.
+template <class T>
+struct Added {
+  const T* bias;
+  int64_t bias_step;
+  const T* residual;
+};
+
 template <class T, Activation F>
-void finish_rows(T* c, int64_t ldc, int64_t rows, int64_t columns, const T* bias, int64_t bias_step) {
+void finish_rows(T* c, int64_t ldc, int64_t rows, int64_t columns, Added<T> added) {
   constexpr int W = width<T>;
+  const auto [bias, bias_step, residual] = added;
   for (int64_t i = 0; i < rows; ++i, c += ldc) {
+    const T* const other = residual ? residual + i * ldc : nullptr;
     int64_t j = 0;
     for (; j + W <= columns; j += W) {
       vec<T> x = load(c + j);
       if (bias) x += bias_step ? load(bias + j) : broadcast(*bias);
+      if (other) x += load(other + j);
       store(c + j, activate<T>(x, F));
     }
     if (j == columns) continue;
     vec<T> x = load_n(c + j, columns - j);
     if (bias) x += bias_step ? load_n(bias + j, columns - j) : broadcast(*bias);
+    if (other) x += load_n(other + j, columns - j);
     store_n(c + j, activate<T>(x, F), columns - j);
   }
 }
 
-// c = act(c + bias) while c is still in the first-level cache. bias_step 0: one bias for all columns.
+// c = act(c + bias + residual) while c is still in the first-level cache.
 template <class T>
-void finish(T* c, int64_t ldc, int64_t rows, int64_t columns, const T* bias, int64_t bias_step,
-            Activation f) {
+void finish(T* c, int64_t ldc, int64_t rows, int64_t columns, const T* bias, int64_t bias_step, Activation f,
+            const T* residual = nullptr) {
+  using A = Activation;
+  const Added<T> added{bias, bias_step, residual};
   switch (f) {
-    case Activation::none:
-      if (bias) finish_rows<T, Activation::none>(c, ldc, rows, columns, bias, bias_step);
+    case A::none:
+      if (bias || residual) finish_rows<T, A::none>(c, ldc, rows, columns, added);
       return;
-    case Activation::relu: return finish_rows<T, Activation::relu>(c, ldc, rows, columns, bias, bias_step);
-    case Activation::sigmoid:
-      return finish_rows<T, Activation::sigmoid>(c, ldc, rows, columns, bias, bias_step);
-    case Activation::tanh: return finish_rows<T, Activation::tanh>(c, ldc, rows, columns, bias, bias_step);
+    case A::relu: return finish_rows<T, A::relu>(c, ldc, rows, columns, added);
+    case A::sigmoid: return finish_rows<T, A::sigmoid>(c, ldc, rows, columns, added);
+    case A::tanh: return finish_rows<T, A::tanh>(c, ldc, rows, columns, added);
+    case A::leaky_relu: return finish_rows<T, A::leaky_relu>(c, ldc, rows, columns, added);
+    case A::elu: return finish_rows<T, A::elu>(c, ldc, rows, columns, added);
+    case A::selu: return finish_rows<T, A::selu>(c, ldc, rows, columns, added);
+    case A::softplus: return finish_rows<T, A::softplus>(c, ldc, rows, columns, added);
+    case A::gelu: return finish_rows<T, A::gelu>(c, ldc, rows, columns, added);
+    case A::gelu_tanh: return finish_rows<T, A::gelu_tanh>(c, ldc, rows, columns, added);
+    case A::silu: return finish_rows<T, A::silu>(c, ldc, rows, columns, added);
   }
 }
 

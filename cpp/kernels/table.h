@@ -2,6 +2,7 @@
 // implemented twice": a field is either filled or the loader names what is missing.
 #pragma once
 #include "kernels/attention.h"
+#include "kernels/bf16.h"
 #include "kernels/ceiling.h"
 #include "kernels/conv.h"
 #include "kernels/decomp.h"
@@ -24,6 +25,7 @@ struct KernelTable {
   const char* isa;
   LinalgKernels linalg;
   DecompKernels decomp;
+  Bf16Kernels bf16;
   ElementwiseKernels elementwise;
   ReduceKernels reduce;
   LossKernels loss;

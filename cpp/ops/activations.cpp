@@ -46,7 +46,10 @@ Tensor with_head(Tensor y, const Tensor& x, TensorImpl::Head head) {
 }
 }  // namespace
 
+// y: the input where slope_needs_input(), else the output.
 Tensor activation_grad(const Tensor& g, const Tensor& y, Activation activation) {
+  constexpr double scale = 1.0507009873554804934, alpha = 1.6732632423543772848;
+  const auto above = [&](const Tensor& otherwise) { return where(greater(y, number(0.0)), g, otherwise); };
   switch (activation) {
     case Activation::none: return g;
     case Activation::relu:
@@ -56,8 +59,32 @@ Tensor activation_grad(const Tensor& g, const Tensor& y, Activation activation) 
       return slope("sigmoid_grad", BinaryOp::sigmoid_grad, g, y, [&] { return g * y * (1.0 - y); });
     case Activation::tanh:
       return slope("tanh_grad", BinaryOp::tanh_grad, g, y, [&] { return g * (1.0 - y * y); });
+    case Activation::leaky_relu: return above(g * 0.2);
+    case Activation::elu: return above(g * (y + 1.0));
+    case Activation::selu: return above(g * (y * (1 / scale) + alpha)) * scale;
+    case Activation::softplus: return g * -expm1(-y);
+    case Activation::gelu: return gelu_slope(g, y);
+    case Activation::gelu_tanh: return gelu_tanh_slope(g, y);
+    case Activation::silu: return silu_slope(g, y);
   }
   return g;
+}
+
+Tensor activate(const Tensor& x, Activation activation) {
+  switch (activation) {
+    case Activation::none: return x;
+    case Activation::relu: return relu(x);
+    case Activation::sigmoid: return sigmoid(x);
+    case Activation::tanh: return tanh(x);
+    case Activation::leaky_relu: return leaky_relu(x, 0.2);
+    case Activation::elu: return elu(x, 1.0);
+    case Activation::selu: return selu(x);
+    case Activation::softplus: return softplus(x);
+    case Activation::gelu: return gelu(x, false);
+    case Activation::gelu_tanh: return gelu(x, true);
+    case Activation::silu: return silu(x);
+  }
+  return x;
 }
 
 namespace {
