@@ -12,7 +12,9 @@ from samples.record import Bad, Op, Sample, rng_for
 __all__ = ["RECORDS", "Bad", "Op", "Sample", "errors_of", "samples_of"]
 
 RECORDS: dict[str, Op] = {
-    op.name: op for family in (pointwise, reduce, linalg, shape, loss, norm, attention, conv, rnn, update) for op in family.OPS
+    op.name: op
+    for family in (pointwise, reduce, linalg, shape, loss, norm, attention, conv, rnn, update)
+    for op in family.OPS
 }
 
 
