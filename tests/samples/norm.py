@@ -317,7 +317,7 @@ def _draw_group(rng: Rng, dtype: str) -> Sample:
     groups, each = int(rng.integers(1, 9)), int(rng.integers(1, rng.choice([3, 20])))
     shape = (
         int(rng.integers(1, 7)),
-        *(int(v) for v in rng.integers(8, 20, rng.integers(1, 3))),
+        *(int(v) for v in rng.integers(3, 9, 2)),
         groups * each,
     )
     options = _options(rng)
