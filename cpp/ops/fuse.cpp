@@ -97,11 +97,45 @@ size_t product_then_activation(const Recorded& r, size_t i, Joined& out) {
   const bool whole = gemm.ldc == gemm.n && (gemm.batch == 1 || gemm.batch_c == gemm.m * gemm.n);
   const bool flat =
       unary.ndim == 1 && unary.shape[0] == n && unary.stride_x[0] == 1 && unary.stride_y[0] == 1;
-  if (!whole || !flat || unary.x != gemm.c || !r.passing(gemm.c, i, i + 1)) return 0;
+  if (!whole || !is_flat(unary, n) || unary.x != gemm.c || !r.passing(gemm.c, i, i + 1)) return 0;
   if (unary.y != gemm.c && r.touches(i, unary.y, static_cast<size_t>(n) * itemsize(gemm.dtype))) return 0;
   gemm.activation = activation;
   gemm.c = unary.y;
   out.add(std::string(r.launch(i).name) + "+" + r.launch(i + 1).name, kernels().linalg.gemm, gemm);
+  return 2;
+}
+
+// A normalisation over channels, then an activation of it: applied as the values are written.
+size_t norm_then_activation(const Recorded& r, size_t i, Joined& out) {
+  ChannelNormArgs norm;
+  UnaryArgs unary;
+  if (!r.is(i, kernels().norm.channel_norm, norm) || !r.is(i + 1, kernels().elementwise.unary, unary)) return 0;
+  const Activation activation = activation_of(unary.op);
+  if (activation == Activation::none || norm.activation != Activation::none || !norm.y) return 0;
+  const int64_t n = norm.n * norm.s * norm.c;
+  if (!is_flat(unary, n) || unary.x != norm.y || !r.passing(norm.y, i, i + 1)) return 0;
+  if (unary.y != norm.y && r.touches(i, unary.y, static_cast<size_t>(n) * itemsize(norm.dtype))) return 0;
+  norm.activation = activation;
+  norm.y = unary.y;
+  out.add(std::string(r.launch(i).name) + "+" + r.launch(i + 1).name, kernels().norm.channel_norm, norm);
+  return 2;
+}
+
+// The backward pass of the two: the slope is applied as the gradient is read.
+size_t slope_then_norm_backward(const Recorded& r, size_t i, Joined& out) {
+  BinaryArgs slope;
+  ChannelNormBackwardArgs norm;
+  if (!r.is(i, kernels().elementwise.binary, slope) || !r.is(i + 1, kernels().norm.channel_norm_backward, norm))
+    return 0;
+  if (slope.op != BinaryOp::relu_grad || norm.activation != Activation::none) return 0;
+  const int64_t n = norm.n * norm.s * norm.c;
+  if (!is_flat(slope, n) || slope.y != norm.dy || !r.passing(slope.y, i, i + 1)) return 0;
+  // what the second writes must not lie where the first still reads
+  const size_t bytes = static_cast<size_t>(n) * itemsize(norm.dtype);
+  if (norm.dx && r.touches(i, norm.dx, bytes) && norm.dx != slope.y && norm.dx != slope.a) return 0;
+  norm.activation = Activation::relu;
+  norm.dy = slope.a;
+  out.add(std::string(r.launch(i).name) + "+" + r.launch(i + 1).name, kernels().norm.channel_norm_backward, norm);
   return 2;
 }
 
@@ -129,7 +163,7 @@ size_t pointwise_run(const Recorded& r, size_t i, Joined& out) {
 }
 
 using Pattern = size_t (*)(const Recorded&, size_t, Joined&);
-constexpr Pattern kPatterns[] = {product_then_activation, pointwise_run};
+constexpr Pattern kPatterns[] = {product_then_activation, norm_then_activation, slope_then_norm_backward, pointwise_run};
 
 }  // namespace
 
