@@ -39,7 +39,8 @@ void check(const Recurrence& r, const RnnInputs& in, bool step = false) {
   if (in.x.ndim() != (step ? 2 : 3))
     raise<ValueError>("[", op, "] argument 'x' must be (batch, ", step ? "" : "steps, ", "features), not ",
                       in.x.shape());
-  if (in.u.ndim() != 2) raise<ValueError>("[", op, "] argument 'u' must be (H, ", gates, " H), not ", in.u.shape());
+  if (in.u.ndim() != 2)
+    raise<ValueError>("[", op, "] argument 'u' must be (H, ", gates, " H), not ", in.u.shape());
   const int64_t batch = in.x.shape(0), hidden = in.u.shape(0);
   int64_t wide;
   if (__builtin_mul_overflow(hidden, gates, &wide)) raise<ValueError>("[", op, "] argument 'u' is too large");
@@ -119,7 +120,8 @@ std::array<Tensor, 3> forward(const Recurrence& r, const RnnInputs& given, Kept*
   OptTensor bias = in.b;
   if (bias && reset_after) bias = in.b->view({wide}, {1});
   if (!project)
-    gemm(reshape(in.x, {batch * steps, features}), in.w, bias, Activation::none, rows_of(simple ? y : z, wide));
+    gemm(reshape(in.x, {batch * steps, features}), in.w, bias, Activation::none,
+         rows_of(simple ? y : z, wide));
   Kept own;
   if (kept) {
     own.gates = z;
@@ -149,7 +151,8 @@ std::array<Tensor, 3> forward(const Recurrence& r, const RnnInputs& given, Kept*
 
 // Written to its place when there is one that fits.
 Tensor placed(const Tensor& place, const Shape& shape, DType dtype) {
-  const bool fits = place.defined() && place.is_contiguous() && place.dtype() == dtype && place.shape() == shape;
+  const bool fits =
+      place.defined() && place.is_contiguous() && place.dtype() == dtype && place.shape() == shape;
   return fits ? place : empty(shape, dtype);
 }
 
@@ -173,7 +176,7 @@ std::array<Tensor, kInputs> backward(const Recurrence& r, const RnnInputs& given
 
   std::array<Tensor, kInputs> d;
   if (rows * hidden == 0) {
-    const Shape shapes[] = {in.x.shape(), in.w.shape(),      in.u.shape(),
+    const Shape shapes[] = {in.x.shape(), in.w.shape(),    in.u.shape(),
                             bias_shape,   {batch, hidden}, {batch, hidden}};
     for (int i = 0; i < kInputs; ++i)
       if (want.is[i]) d[i] = full(shapes[i], 0.0, dtype);
@@ -223,7 +226,8 @@ std::array<Tensor, kInputs> backward(const Recurrence& r, const RnnInputs& given
     return d;
   }
   const auto gates = [&](int64_t from, int64_t to) { return slice(dz, {0, from}, {rows, to}, {1, 1}); };
-  d[kU] = concatenate({product(turned, gates(0, 2 * hidden)), product(swap_last(reset), gates(2 * hidden, wide))}, 1);
+  d[kU] = concatenate(
+      {product(turned, gates(0, 2 * hidden)), product(swap_last(reset), gates(2 * hidden, wide))}, 1);
   return d;
 }
 
@@ -298,8 +302,8 @@ RnnCell gru_kind(bool reset_after) { return reset_after ? RnnCell::gru : RnnCell
 std::tuple<Tensor, Tensor> simple_rnn(const Tensor& x, const Tensor& w, const Tensor& u, const OptTensor& b,
                                       const OptTensor& h, RnnActivation activation, const OptTensor& mask,
                                       bool reverse) {
-  const auto [y, h_out, c] =
-      run({"simple_rnn", RnnCell::simple, activation, RnnActivation::linear, reverse}, {x, w, u, b, h, {}, mask});
+  const auto [y, h_out, c] = run({"simple_rnn", RnnCell::simple, activation, RnnActivation::linear, reverse},
+                                 {x, w, u, b, h, {}, mask});
   return {y, h_out};
 }
 
@@ -435,8 +439,8 @@ std::tuple<Tensor, Tensor> pointwise(const Recurrence& r, const Tensor& z, const
          [r, gates = z.detach(), c = save(c0), c_out = save_output(c_out, 1)](Backward& b) {
            if (grad_enabled()) no_second(r.op);
            const auto row = [](const Tensor& t) { return t.defined() ? plain(t) : t; };
-           const auto [dz, dc] =
-               pointwise_backward({r, plain(b.get(c))}, gates, plain(b.get(c_out)), row(b.grad(0)), row(b.grad(1)));
+           const auto [dz, dc] = pointwise_backward({r, plain(b.get(c))}, gates, plain(b.get(c_out)),
+                                                    row(b.grad(0)), row(b.grad(1)));
            b.set(0, dz);
            b.set(1, dc);
          });
@@ -459,7 +463,8 @@ std::tuple<Tensor, Tensor> lstm_cell(const Tensor& x, const Tensor& h, const Ten
 
 std::vector<Tensor> lstm_cell_backward(const Tensor& dh_out, const Tensor& dc_out, const Tensor& x,
                                        const Tensor& h, const Tensor& c, const Tensor& w, const Tensor& u,
-                                       const OptTensor& b, RnnActivation activation, RnnActivation recurrent) {
+                                       const OptTensor& b, RnnActivation activation,
+                                       RnnActivation recurrent) {
   const Recurrence r{"lstm_cell_backward", RnnCell::lstm, activation, recurrent, false};
   check(r, {x, w, u, b, h, c, {}}, true);
   for (auto [name, t] : {std::pair{"dh", &dh_out}, std::pair{"dc", &dc_out}}) {

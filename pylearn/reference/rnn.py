@@ -30,7 +30,10 @@ ACTIVATIONS: dict[str | None, tuple[Callable, Callable]] = {
     "softsign": (softsign, lambda y: (1 - np.abs(y)) ** 2),
     "softplus": (softplus, lambda y: -np.expm1(-y)),
     "elu": (elu, lambda y: np.where(y < 0, y + 1, 1)),
-    "selu": (selu, lambda y: np.where(y < 0, y + 1.0507009873554805 * 1.6732632423543772, 1.0507009873554805)),
+    "selu": (
+        selu,
+        lambda y: np.where(y < 0, y + 1.0507009873554805 * 1.6732632423543772, 1.0507009873554805),
+    ),
     "exponential": (exp, lambda y: y),
 }
 

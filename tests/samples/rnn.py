@@ -42,8 +42,14 @@ def _sequence(
     return tuple(values)
 
 
-def _options(kind: str, activation: str | None = "tanh", recurrent: str | None = "sigmoid", **more: Any) -> dict:
-    return {"activation": activation, **({} if kind == "simple_rnn" else {"recurrent_activation": recurrent}), **more}
+def _options(
+    kind: str, activation: str | None = "tanh", recurrent: str | None = "sigmoid", **more: Any
+) -> dict:
+    return {
+        "activation": activation,
+        **({} if kind == "simple_rnn" else {"recurrent_activation": recurrent}),
+        **more,
+    }
 
 
 def _smooth(options: dict) -> bool:
@@ -69,8 +75,12 @@ def _sequence_samples(kind: str):
                 options = _options(kind, "softsign", name)
                 calls.append(Sample(_sequence(rng, kind, small, dtype), options, smooth=_smooth(options)))
         if kind == "gru":
-            first = [Sample(_sequence(rng, kind, s, dtype, False), {"reset_after": False}) for s in SIZES + EMPTY]
-            first.append(Sample(_sequence(rng, kind, small, dtype, False), {"reset_after": False, "mask": mask}))
+            first = [
+                Sample(_sequence(rng, kind, s, dtype, False), {"reset_after": False}) for s in SIZES + EMPTY
+            ]
+            first.append(
+                Sample(_sequence(rng, kind, small, dtype, False), {"reset_after": False, "mask": mask})
+            )
             calls += [*first, Sample(_sequence(rng, kind, small, dtype, False)[:3], {"reset_after": False})]
         return calls
 
@@ -84,7 +94,9 @@ def _sequence_more(kind: str):
             for options in ({}, {"reset_after": False}) if kind == "gru" else ({},):
                 sizes = (3, 4, 5, hidden)
                 calls.append(Sample(_sequence(rng, kind, sizes, dtype, not options), options))
-        calls += [Sample(_sequence(rng, kind, (batch, 3, 5, 9), dtype)) for batch in (5, 8, 13, 16, 17, 33, 40)]
+        calls += [
+            Sample(_sequence(rng, kind, (batch, 3, 5, 9), dtype)) for batch in (5, 8, 13, 16, 17, 33, 40)
+        ]
         return calls
 
     return more
@@ -271,9 +283,7 @@ def _cell_errors(kind: str, backward: bool = False):
 
 
 def _cell_more(kind: str):
-    return lambda rng, dtype: [
-        Sample(_cell(rng, kind, (3, 5, n), dtype)) for n in (1, 2, 7, 8, 9, 17, 33)
-    ]
+    return lambda rng, dtype: [Sample(_cell(rng, kind, (3, 5, n), dtype)) for n in (1, 2, 7, 8, 9, 17, 33)]
 
 
 # -- twins in torch ----------------------------------------------------------------------------------------------------
@@ -320,12 +330,16 @@ def _torch_simple_cell(t, x, h, w, u, b=None, activation="tanh"):
 def _torch_sequence(cell, states: int):
     def twin(t, x, w, u, b=None, *given, mask=None, reverse=False, **options):
         batch, steps, _ = x.shape
-        state = [v if v is not None else x.new_zeros(batch, u.shape[0]) for v in (*given, None, None)[:states]]
+        state = [
+            v if v is not None else x.new_zeros(batch, u.shape[0]) for v in (*given, None, None)[:states]
+        ]
         y = [None] * steps
         for k in range(steps)[:: -1 if reverse else 1]:
             new = cell(t, x[:, k], *state, w, u, b, **options)
             new = new if isinstance(new, tuple) else (new,)
-            state = list(new) if mask is None else [t.where(mask[:, k, None], a, s) for a, s in zip(new, state)]
+            state = (
+                list(new) if mask is None else [t.where(mask[:, k, None], a, s) for a, s in zip(new, state)]
+            )
             y[k] = state[0]
         ys = t.stack(y, 1) if steps else x.new_zeros(batch, 0, u.shape[0])
         return ys, *state
