@@ -31,7 +31,7 @@ def loop(kind: str, x, w, u, b, *states, reverse: bool = False):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_two_layers_in_both_directions_equal_loops_of_cells(kind: str) -> None:
-    x, *rest = call(kind)
+    x = call(kind)[0]
     layers = [[call(kind, f, seed)[1:] for seed in (f, f + 1)] for f in (FEATURES, 2 * HIDDEN)]
 
     def network(run, x):

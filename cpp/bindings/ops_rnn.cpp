@@ -36,16 +36,19 @@ void bind_rnn(py::module_& m) {
   const Param act{"activation", "tanh"}, gate{"recurrent_activation", "sigmoid"}, mask{"mask", None},
       reverse{"reverse", false}, after{"reset_after", true}, b{"b", None}, h{"h", None}, c{"c", None};
   def_op(m, "simple_rnn", simple_rnn, {"x", "w", "u", b, h, act, mask, reverse},
-         "States (y, h) of a plain recurrence over x (B, T, F): w (F, H), u (H, H), b (H), h (B, H), y (B, T, H). "
+         "States (y, h) of a plain recurrence over x (B, T, F): w (F, H), u (H, H), b (H), h (B, H), y (B, "
+         "T, H). "
          "Where mask (B, T) is false a row keeps its state; reverse runs from the last step to the first.");
   def_op(m, "lstm", lstm, {"x", "w", "u", b, h, c, act, gate, mask, reverse},
-         "States (y, h, c) of an LSTM over x (B, T, F): w (F, 4H), u (H, 4H), b (4H), h and c (B, H); gates i, f, c, "
+         "States (y, h, c) of an LSTM over x (B, T, F): w (F, 4H), u (H, 4H), b (4H), h and c (B, H); gates "
+         "i, f, c, "
          "o. mask and reverse as in simple_rnn.");
   def_op(m, "gru", gru, {"x", "w", "u", b, h, act, gate, after, mask, reverse},
-         "States (y, h) of a GRU over x (B, T, F): w (F, 3H), u (H, 3H), b (2, 3H), or (3H) without reset_after, "
+         "States (y, h) of a GRU over x (B, T, F): w (F, 3H), u (H, 3H), b (2, 3H), or (3H) without "
+         "reset_after, "
          "h (B, H); gates z, r, h. mask and reverse as in simple_rnn.");
-  def_op(m, "simple_rnn_backward", simple_rnn_backward,
-         {"dy", "dh", "x", "w", "u", b, h, act, mask, reverse}, "Gradients [dx, dw, du, db, dh] of simple_rnn.");
+  def_op(m, "simple_rnn_backward", simple_rnn_backward, {"dy", "dh", "x", "w", "u", b, h, act, mask, reverse},
+         "Gradients [dx, dw, du, db, dh] of simple_rnn.");
   def_op(m, "lstm_backward", lstm_backward,
          {"dy", "dh", "dc", "x", "w", "u", b, h, c, act, gate, mask, reverse},
          "Gradients [dx, dw, du, db, dh, dc] of lstm.");

@@ -23,11 +23,11 @@ void backward(Stream, const RnnBackwardArgs& a) {
 }
 int64_t forward_workspace(const RnnArgs& a) {
   return a.s.dtype == DType::float32 ? bytes<ForwardLayout<float>>(a, sizeof(float))
-                                   : bytes<ForwardLayout<double>>(a, sizeof(double));
+                                     : bytes<ForwardLayout<double>>(a, sizeof(double));
 }
 int64_t backward_workspace(const RnnBackwardArgs& a) {
   return a.s.dtype == DType::float32 ? bytes<BackwardLayout<float>>(a, sizeof(float))
-                                   : bytes<BackwardLayout<double>>(a, sizeof(double));
+                                     : bytes<BackwardLayout<double>>(a, sizeof(double));
 }
 
 }  // namespace

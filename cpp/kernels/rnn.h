@@ -62,12 +62,12 @@ struct RnnArgs {
   const void* w;           // (F,GH), with x
   const void* input_bias;  // (GH), with x, or null
   const void* bias;        // gru: e (3H), or null
-  void* z;                 // (B,T,GH): z where it is given (it may be y itself for simple), the activated gates if `keep`
-  void* y;           // (B,T,H)
-  void* cells;       // lstm: c after each step (B,T,H)
-  void* inner;       // gru: h U_n + e_n (B,T,H)
-  void* h_out;       // (B,H)
-  void* c_out;       // (B,H)
+  void* z;  // (B,T,GH): z where it is given (it may be y itself for simple), the activated gates if `keep`
+  void* y;  // (B,T,H)
+  void* cells;  // lstm: c after each step (B,T,H)
+  void* inner;  // gru: h U_n + e_n (B,T,H)
+  void* h_out;  // (B,H)
+  void* c_out;  // (B,H)
 };
 
 struct RnnBackwardArgs {

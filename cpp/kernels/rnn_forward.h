@@ -16,7 +16,6 @@ namespace {
 
 template <class T>
 struct ForwardLayout {
-  int64_t candidate;        // where U_n starts in the packed U
   int64_t w, bias;          // where W and its bias, in the order of the panels, start among what is packed
   int64_t packed, scratch;  // elements: what is packed, and what a task has
   int64_t projected;        // where a task's z is
@@ -26,7 +25,6 @@ struct ForwardLayout {
     const RnnShape& s = a.s;
     const int64_t padded = round_up(s.hidden, width<T>), wide = padded * gates_of(s.cell);
     ld = state_distance<T>(s.hidden);
-    candidate = s.hidden * padded * 2;
     w = s.u ? s.hidden * wide : 0;
     bias = w + (a.x ? a.features * wide : 0);
     packed = bias + (a.x ? wide : 0);
@@ -100,12 +98,12 @@ class Forward {
   struct Task {
     int64_t row, rows;
     T *h, *next, *c, *extra[2];
-    bool zero;  // h is zero: its product need not be taken
-    Place<T> place;
-    int64_t ahead;       // from this step to the next
-    T* projected;        // z from step `first` on, `ready` of them: panel by panel, (rows, ready, width) each
+    bool zero;      // h is zero: its product need not be taken
+    int64_t t, at;  // the step, and its first row in a (B,T,...) tensor
+    int64_t ahead;  // from this step to the next
+    Live live;
+    T* projected;  // z from step `first` on, `ready` of them: panel by panel, (rows, ready, width) each
     int64_t first, ready;
-    const bool* mask;  // of the first row at this step
   };
 
   void run_task(int64_t index) const {
@@ -119,16 +117,16 @@ class Forward {
     t.c = t.extra[0] = scratch + 2 * block;
     t.extra[1] = scratch + 3 * block;
     t.projected = scratch + layout_.projected;
-    t.place = {t.row, s_.steps, 0};
     const bool lstm = s_.cell == RnnCell::lstm;
     load_state(in<T>(s_.h, t.row * hidden_), hidden_, t.rows, t.h, ld);
     if (lstm) load_state(in<T>(s_.c, t.row * hidden_), hidden_, t.rows, t.c, ld);
     const int64_t chunk = larger(1, kProjected / t.rows);
     for (int64_t step = 0; step < s_.steps; ++step) {
-      t.place.t = s_.reverse ? s_.steps - 1 - step : step;
+      t.t = s_.reverse ? s_.steps - 1 - step : step;
       t.ahead = step + 1 == s_.steps ? 0 : s_.reverse ? -1 : 1;
       t.zero = !s_.u || (step == 0 && !s_.h);
-      t.mask = s_.mask ? s_.mask + t.row * s_.steps + t.place.t : nullptr;
+      t.at = t.row * s_.steps + t.t;
+      t.live = {s_.mask ? s_.mask + t.at : nullptr, s_.steps};
       if (a_.x && step % chunk == 0) project(t, smaller(chunk, s_.steps - step));
       switch (s_.cell) {
         case RnnCell::simple: simple(t); break;
@@ -147,7 +145,7 @@ class Forward {
   // z of this step and those after it, `steps` in all. The bias is added where z is read.
   void project(Task& t, int64_t steps) const {
     t.ready = steps;
-    t.first = s_.reverse ? t.place.t - steps + 1 : t.place.t;
+    t.first = s_.reverse ? t.t - steps + 1 : t.t;
     for (int64_t j = 0; by_gate() && j < hidden_; j += W) project_panel(t, gate_span(j));
     for (int64_t p = 0; by_gate() < gates_ && p < column_panels<T>(hidden_); ++p)
       project_panel(t, column_span(Column<T>(p, hidden_)));
@@ -163,134 +161,176 @@ class Forward {
           const T* const x =
               static_cast<const T*>(a_.x) + ((t.row + r) * s_.steps + t.first) * a_.features + p;
           tile_column(t.ready, columns, smaller(depth, a_.features - p), x, a_.features, false,
-                      w + p * span.width + v, span.width, to + r * t.ready * span.width + v, span.width, p > 0);
+                      w + p * span.width + v, span.width, to + r * t.ready * span.width + v, span.width,
+                      p > 0);
         }
     }
   }
-  // z of W units of a row: vector v of a panel, which is gate g of the units at j.
-  template <class Part>
-  PL_INLINE V z_at(const Task& t, int64_t r, Span span, int64_t v, int64_t g, int64_t j, Part part) const {
-    if (!a_.x) return part.get(z(t, r) + g * hidden_ + j);
-    const T* const from = t.projected + span.start * t.rows * t.ready +
-                          (r * t.ready + t.place.t - t.first) * span.width + v * W;
-    return load(from) + load(packed_ + layout_.bias + span.start + v * W);
+  // z of a panel: rows, from one gate to the next in a row, and the bias still to be added.
+  struct Input {
+    Rows<const T> rows;
+    int64_t gate;
+    const T* bias;
+    template <class Part>
+    PL_INLINE V get(int64_t r, int64_t v, Part part) const {
+      return part.get(rows[r] + v * gate);
+    }
+    PL_INLINE V bias_of(int64_t v) const { return bias ? load(bias + v * W) : V{}; }
+  };
+  // `offset` columns into the panel, whose first is unit j of gate g.
+  Input input(const Task& t, Span span, int64_t offset, int64_t g, int64_t j) const {
+    if (!a_.x) return {{gate_rows(t).first + g * hidden_ + j, gate_rows(t).distance}, hidden_, nullptr};
+    const T* const z = t.projected + span.start * t.rows * t.ready + (t.t - t.first) * span.width + offset;
+    return {{z, t.ready * span.width}, W, packed_ + layout_.bias + span.start + offset};
   }
+  Rows<T> gate_rows(const Task& t) const {
+    return {out<T>(a_.z, t.at * gates_ * hidden_), s_.steps * gates_ * hidden_};
+  }
+  Rows<T> state_rows(const Task& t, void* p, int64_t j) const {
+    return {out<T>(p, t.at * hidden_ + j), s_.steps * hidden_};
+  }
+  Rows<T> scratch_rows(T* p, int64_t j) const { return {p + j, layout_.ld}; }
 
   // What the next step will touch is asked for while this one computes: the rows lie far apart, out of the prefetcher's
   // sight.
   PL_INLINE void fetch_next(const Task& t, int64_t j) const {
     if (t.ahead == 0) return;
-    for (int64_t r = 0; r < t.rows; ++r) {
-      const int64_t at = t.place.at(r) + t.ahead, state = at * hidden_ + j;
-      for (int64_t g = 0; g < gates_; ++g) fetch_for_writing(out<T>(a_.z, (at * gates_ + g) * hidden_ + j));
-      if (a_.y != a_.z) fetch_for_writing(out<T>(a_.y, state));
-      if (a_.cells) fetch_for_writing(out<T>(a_.cells, state));
-      if (a_.inner) fetch_for_writing(out<T>(a_.inner, state));
+    const int64_t rows = t.rows, gates = a_.z && a_.z != a_.y ? gates_ : 0, H = hidden_;
+    const Rows<T> z = gate_rows(t), y = state_rows(t, a_.y, j + t.ahead * H),
+                  kept = state_rows(t, a_.cells ? a_.cells : a_.inner, j + t.ahead * H);
+    const int64_t next = t.ahead * gates_ * H + j;
+    for (int64_t r = 0; r < rows; ++r) {
+      for (int64_t g = 0; g < gates; ++g) fetch_for_writing(z[r] + next + g * H);
+      fetch_for_writing(y[r]);
+      if (kept.first) fetch_for_writing(kept[r]);
     }
   }
 
-  bool live(const Task& t, int64_t r) const { return !t.mask || t.mask[r * s_.steps]; }
-  T* z(const Task& t, int64_t r) const { return static_cast<T*>(a_.z) + t.place.at(r) * gates_ * hidden_; }
-  T* y(const Task& t, int64_t r) const { return static_cast<T*>(a_.y) + t.place.at(r) * hidden_; }
+  // The new state of W units, or the old one where the row is masked.
+  struct State {
+    Rows<T> old, next, y;
+    Live live;
+    template <class Part>
+    PL_INLINE void put(int64_t r, V h, Part part) const {
+      if (!live[r]) h = load(old[r]);
+      store(next[r], h);
+      part.put(y[r], h);
+    }
+  };
+  State state(const Task& t, int64_t j) const {
+    return {scratch_rows(t.h, j), scratch_rows(t.next, j), state_rows(t, a_.y, j), t.live};
+  }
 
-  // The new state of W units of a row, or the old one where the row is masked.
-  template <class Part>
-  PL_INLINE void put_state(const Task& t, int64_t r, int64_t j, V h, Part part) const {
-    const int64_t at = r * layout_.ld + j;
-    if (!live(t, r)) h = load(t.h + at);
-    store(t.next + at, h);
-    part.put(y(t, r) + j, h);
+  // What the backward pass needs of W units' gates.
+  template <int G, class Part>
+  PL_INLINE void keep_gates(const Task& t, int64_t j, const T* tile, Part part) const {
+    const Rows<T> z = gate_rows(t);
+    const int64_t rows = t.rows, H = hidden_;
+    for (int64_t r = 0; r < rows; ++r)
+#pragma GCC unroll 4
+      for (int g = 0; g < G; ++g) part.put(z[r] + g * H + j, load(tile + (r * G + g) * W));
   }
 
   void simple(const Task& t) const {
     alignas(64) T tile[kMaxRows * kRnnPanel<T>];
+    const int64_t rows = t.rows;
     for (int64_t p = 0; p < column_panels<T>(hidden_); ++p) {
       const Column<T> panel(p, hidden_);
       const Span span = column_span(panel);
       const int64_t n = span.width;
-      each_vector<T>(panel.from, panel.to, [&](int64_t j, auto part) {
-        fetch_next(t, j);
-        for (int64_t r = 0; r < t.rows; ++r)
-          store(tile + r * n + (j - panel.from), z_at(t, r, span, (j - panel.from) / W, 0, j, part));
-      });
+      fill_columns(t, panel, 0, tile);
       if (!t.zero)
-        multiply_panel(t.rows, hidden_, t.h, layout_.ld, packed_ + panel.from * hidden_, panel.vectors, tile,
-                       n, true);
-      activate_tile(s_.activation, tile, n, t.rows, panel.vectors);
-      for (int64_t r = 0; r < t.rows; ++r)
-        each_vector<T>(panel.from, panel.to, [&](int64_t j, auto part) {
-          put_state(t, r, j, load(tile + r * n + (j - panel.from)), part);
-        });
+        multiply_panel(rows, hidden_, t.h, layout_.ld, packed_ + hidden_ * span.start, panel.vectors, tile, n,
+                       true);
+      activate_tile(s_.activation, tile, n, rows, panel.vectors);
+      each_vector<T>(panel.from, panel.to, [&](int64_t j, auto part) {
+        const State state = this->state(t, j);
+        for (int64_t r = 0; r < rows; ++r) state.put(r, load(tile + r * n + (j - panel.from)), part);
+      });
     }
+  }
+  // A panel by column of gate g's z into a tile.
+  void fill_columns(const Task& t, const Column<T>& panel, int64_t g, T* tile) const {
+    const Span span = column_span(panel);
+    const int64_t rows = t.rows;
+    each_vector<T>(panel.from, panel.to, [&](int64_t j, auto part) {
+      fetch_next(t, j);
+      const Input z = input(t, span, j - panel.from, g, j);
+      const V bias = z.bias_of(0);
+      for (int64_t r = 0; r < rows; ++r)
+        store(tile + r * span.width + (j - panel.from), z.get(r, 0, part) + bias);
+    });
   }
 
   void lstm_step(const Task& t) const {
     constexpr int G = 4;
     alignas(64) T tile[kMaxRows * G * W], act[kMaxRows * W];
-    const int64_t H = hidden_;
+    const int64_t H = hidden_, rows = t.rows;
+    const bool keep = a_.keep;
     each_vector<T>(0, H, [&](int64_t j, auto part) {
-      const Span span = gate_span(j);
       fetch_next(t, j);
-      for (int64_t r = 0; r < t.rows; ++r)
-        for (int g = 0; g < G; ++g) store(tile + (r * G + g) * W, z_at(t, r, span, g, g, j, part));
-      if (!t.zero)
-        multiply_panel(t.rows, H, t.h, layout_.ld, packed_ + j * H * G, G, tile, G * W, true);
-      activate_tile(s_.recurrent, tile, G * W, t.rows, 2);
-      activate_tile(s_.activation, tile + 2 * W, G * W, t.rows, 1);
-      activate_tile(s_.recurrent, tile + 3 * W, G * W, t.rows, 1);
-      for (int64_t r = 0; r < t.rows; ++r) {
+      const Input z = input(t, gate_span(j), 0, 0, j);
+#pragma GCC unroll 4
+      for (int g = 0; g < G; ++g) {
+        const V bias = z.bias_of(g);
+        for (int64_t r = 0; r < rows; ++r) store(tile + (r * G + g) * W, z.get(r, g, part) + bias);
+      }
+      if (!t.zero) multiply_panel(rows, H, t.h, layout_.ld, packed_ + j * H * G, G, tile, G * W, true);
+      activate_tile(s_.recurrent, tile, G * W, rows, 2);
+      activate_tile(s_.activation, tile + 2 * W, G * W, rows, 1);
+      activate_tile(s_.recurrent, tile + 3 * W, G * W, rows, 1);
+      const Rows<T> cells = scratch_rows(t.c, j), kept = state_rows(t, a_.cells, j);
+      const State state = this->state(t, j);
+      for (int64_t r = 0; r < rows; ++r) {
         const T* const gate = tile + r * G * W;
-        T* const cell = t.c + r * layout_.ld + j;
-        V c = load(cell);
-        if (live(t, r)) c = fma_(load(gate + W), c, load(gate) * load(gate + 2 * W));
-        store(cell, c);
+        V c = load(cells[r]);
+        if (state.live[r]) c = fma_(load(gate + W), c, load(gate) * load(gate + 2 * W));
+        store(cells[r], c);
         store(act + r * W, c);
+        if (keep) part.put(kept[r], c);
       }
-      activate_tile(s_.activation, act, W, t.rows, 1);
-      for (int64_t r = 0; r < t.rows; ++r) {
-        const T* const gate = tile + r * G * W;
-        put_state(t, r, j, load(gate + 3 * W) * load(act + r * W), part);
-        if (!a_.keep) continue;
-        for (int g = 0; g < G; ++g) part.put(z(t, r) + g * H + j, load(gate + g * W));
-        part.put(static_cast<T*>(a_.cells) + t.place.at(r) * H + j, load(t.c + r * layout_.ld + j));
-      }
+      activate_tile(s_.activation, act, W, rows, 1);
+      for (int64_t r = 0; r < rows; ++r) state.put(r, load(tile + (r * G + 3) * W) * load(act + r * W), part);
+      if (keep) keep_gates<G>(t, j, tile, part);
     });
   }
 
   void gru(const Task& t) const {
     constexpr int G = 3;
     alignas(64) T tile[kMaxRows * G * W];
-    const int64_t H = hidden_;
+    const int64_t H = hidden_, rows = t.rows;
     const T* const bias = static_cast<const T*>(a_.bias);
     each_vector<T>(0, H, [&](int64_t j, auto part) {
-      const Span span = gate_span(j);
       fetch_next(t, j);
-      V e[G] = {};
+      const Input z = input(t, gate_span(j), 0, 0, j);
+      const V own = z.bias_of(2);
+      V e[G] = {z.bias_of(0), z.bias_of(1), V{}};
       if (bias)
-        for (int g = 0; g < G; ++g) e[g] = part.get(bias + g * H + j);
-      for (int64_t r = 0; r < t.rows; ++r) {
+        for (int g = 0; g < G; ++g) e[g] += part.get(bias + g * H + j);
+      for (int64_t r = 0; r < rows; ++r) {
         T* const gate = tile + r * G * W;
-        store(gate, z_at(t, r, span, 0, 0, j, part) + e[0]);
-        store(gate + W, z_at(t, r, span, 1, 1, j, part) + e[1]);
+        store(gate, z.get(r, 0, part) + e[0]);
+        store(gate + W, z.get(r, 1, part) + e[1]);
         store(gate + 2 * W, e[2]);
       }
-      if (!t.zero)
-        multiply_panel(t.rows, H, t.h, layout_.ld, packed_ + j * H * G, G, tile, G * W, true);
-      activate_tile(s_.recurrent, tile, G * W, t.rows, 2);
-      for (int64_t r = 0; r < t.rows; ++r) {
+      if (!t.zero) multiply_panel(rows, H, t.h, layout_.ld, packed_ + j * H * G, G, tile, G * W, true);
+      activate_tile(s_.recurrent, tile, G * W, rows, 2);
+      const Rows<T> kept = state_rows(t, a_.inner, j);
+      const bool keep = a_.keep;
+      for (int64_t r = 0; r < rows; ++r) {
         T* const gate = tile + r * G * W;
         const V inner = load(gate + 2 * W);
-        if (a_.keep) part.put(static_cast<T*>(a_.inner) + t.place.at(r) * H + j, inner);
-        store(gate + 2 * W, fma_(load(gate + W), inner, z_at(t, r, span, 2, 2, j, part)));
+        if (keep) part.put(kept[r], inner);
+        store(gate + 2 * W, fma_(load(gate + W), inner, z.get(r, 2, part) + own));
       }
-      activate_tile(s_.activation, tile + 2 * W, G * W, t.rows, 1);
-      for (int64_t r = 0; r < t.rows; ++r) {
+      activate_tile(s_.activation, tile + 2 * W, G * W, rows, 1);
+      const State state = this->state(t, j);
+      for (int64_t r = 0; r < rows; ++r) {
         const T* const gate = tile + r * G * W;
-        const V n = load(gate + 2 * W), h = load(t.h + r * layout_.ld + j);
-        put_state(t, r, j, fma_(load(gate), h - n, n), part);
-        if (!a_.keep) continue;
-        for (int g = 0; g < G; ++g) part.put(z(t, r) + g * H + j, load(gate + g * W));
+        const V n = load(gate + 2 * W), h = load(state.old[r]);
+        state.put(r, fma_(load(gate), h - n, n), part);
       }
+      if (keep) keep_gates<G>(t, j, tile, part);
     });
   }
 
@@ -298,42 +338,44 @@ class Forward {
   void gru_reset_first(const Task& t) const {
     alignas(64) T tile[kMaxRows * kRnnPanel<T>];
     static_assert(kPanelVectors >= 2);
-    const int64_t H = hidden_, ld = layout_.ld;
+    const int64_t H = hidden_, ld = layout_.ld, rows = t.rows;
+    const bool keep = a_.keep;
     T *const update = t.extra[0], *const reset = t.extra[1];
     each_vector<T>(0, H, [&](int64_t j, auto part) {
-      const Span span = gate_span(j);
       fetch_next(t, j);
-      for (int64_t r = 0; r < t.rows; ++r)
-        for (int g = 0; g < 2; ++g) store(tile + (r * 2 + g) * W, z_at(t, r, span, g, g, j, part));
-      if (!t.zero) multiply_panel(t.rows, H, t.h, ld, packed_ + j * H * 2, 2, tile, 2 * W, true);
-      activate_tile(s_.recurrent, tile, 2 * W, t.rows, 2);
-      for (int64_t r = 0; r < t.rows; ++r) {
-        const V u = load(tile + r * 2 * W), s = load(tile + (r * 2 + 1) * W);
-        store(update + r * ld + j, u);
-        store(reset + r * ld + j, s * load(t.h + r * ld + j));
-        if (!a_.keep) continue;
-        part.put(z(t, r) + j, u);
-        part.put(z(t, r) + H + j, s);
+      const Input in = input(t, gate_span(j), 0, 0, j);
+      const V e[2] = {in.bias_of(0), in.bias_of(1)};
+      for (int64_t r = 0; r < rows; ++r)
+        for (int g = 0; g < 2; ++g) store(tile + (r * 2 + g) * W, in.get(r, g, part) + e[g]);
+      if (!t.zero) multiply_panel(rows, H, t.h, ld, packed_ + j * H * 2, 2, tile, 2 * W, true);
+      activate_tile(s_.recurrent, tile, 2 * W, rows, 2);
+      const Rows<T> h = scratch_rows(t.h, j), u = scratch_rows(update, j), sh = scratch_rows(reset, j),
+                    z = gate_rows(t);
+      for (int64_t r = 0; r < rows; ++r) {
+        const V gate = load(tile + r * 2 * W), s = load(tile + (r * 2 + 1) * W);
+        store(u[r], gate);
+        store(sh[r], s * load(h[r]));
+        if (!keep) continue;
+        part.put(z[r] + j, gate);
+        part.put(z[r] + H + j, s);
       }
     });
     for (int64_t p = 0; p < column_panels<T>(H); ++p) {
       const Column<T> panel(p, H);
       const Span span = column_span(panel);
       const int64_t n = span.width;
+      fill_columns(t, panel, 2, tile);
+      if (!t.zero) multiply_panel(rows, H, reset, ld, packed_ + H * span.start, panel.vectors, tile, n, true);
+      activate_tile(s_.activation, tile, n, rows, panel.vectors);
       each_vector<T>(panel.from, panel.to, [&](int64_t j, auto part) {
-        for (int64_t r = 0; r < t.rows; ++r)
-          store(tile + r * n + (j - panel.from), z_at(t, r, span, (j - panel.from) / W, 2, j, part));
+        const State state = this->state(t, j);
+        const Rows<T> u = scratch_rows(update, j), z = gate_rows(t);
+        for (int64_t r = 0; r < rows; ++r) {
+          const V c = load(tile + r * n + (j - panel.from)), h = load(state.old[r]);
+          state.put(r, fma_(load(u[r]), h - c, c), part);
+          if (keep) part.put(z[r] + 2 * H + j, c);
+        }
       });
-      if (!t.zero)
-        multiply_panel(t.rows, H, reset, ld, packed_ + layout_.candidate + panel.from * H, panel.vectors,
-                       tile, n, true);
-      activate_tile(s_.activation, tile, n, t.rows, panel.vectors);
-      for (int64_t r = 0; r < t.rows; ++r)
-        each_vector<T>(panel.from, panel.to, [&](int64_t j, auto part) {
-          const V c = load(tile + r * n + (j - panel.from)), h = load(t.h + r * ld + j);
-          put_state(t, r, j, fma_(load(update + r * ld + j), h - c, c), part);
-          if (a_.keep) part.put(z(t, r) + 2 * H + j, c);
-        });
     }
   }
 

@@ -38,8 +38,7 @@ struct Act {
     }
     if constexpr (A == RnnActivation::softplus) return g * -expm1_(-y);
     if constexpr (A == RnnActivation::elu) return g * select(y < 0, y + T(1), splat<V>(T(1)));
-    if constexpr (A == RnnActivation::selu)
-      return g * select(y < 0, y + scale * alpha, splat<V>(scale));
+    if constexpr (A == RnnActivation::selu) return g * select(y < 0, y + scale * alpha, splat<V>(scale));
     if constexpr (A == RnnActivation::exponential) return g * y;
     return g;
   }

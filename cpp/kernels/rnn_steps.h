@@ -18,9 +18,11 @@ namespace {
 inline constexpr int64_t kRowsPerTask = 16;  // share one reading of U; two tasks at least from kSplitRows on
 inline constexpr int64_t kSplitRows = 8;
 inline constexpr int64_t kMaxRows = kRowsPerTask;
-inline constexpr int64_t kPanelInFirst = 32 << 10;  // bytes of a panel read again and again from the first-level cache
+inline constexpr int64_t kPanelInFirst =
+    32 << 10;  // bytes of a panel read again and again from the first-level cache
 
-inline constexpr int64_t kProjected = 96;  // rows times steps of z at a time: it stays in the second-level cache
+inline constexpr int64_t kProjected =
+    96;  // rows times steps of z at a time: it stays in the second-level cache
 
 template <class T>
 inline constexpr int64_t kRnnPanel = kPanelVectors * width<T>;
@@ -53,7 +55,8 @@ void multiply_panel(int64_t rows, int64_t k, const T* a, int64_t lda, const T* p
 
 // Gates 0 to vectors of W units from m (rows, ldm), a gate being `hidden` columns; units past the last are zero.
 template <class T>
-void pack_gates(const T* m, int64_t ldm, int64_t rows, int64_t hidden, int64_t vectors, int64_t panel, T* to) {
+void pack_gates(const T* m, int64_t ldm, int64_t rows, int64_t hidden, int64_t vectors, int64_t panel,
+                T* to) {
   constexpr int W = width<T>;
   const int64_t j = panel * W;
   for (int64_t g = 0; g < vectors; ++g)
@@ -79,11 +82,19 @@ struct Span {
   int64_t start, width;
 };
 
-// The rows of a task in the tensors, and its place in them at a step.
+// The rows of a task in a tensor or in scratch, at one step and panel. Steps copy these into locals before they loop:
+// every store of a vector may alias the members of an object.
 template <class T>
-struct Place {
-  int64_t row, steps, t;
-  int64_t at(int64_t r) const { return (row + r) * steps + t; }  // of a (B,T,...) tensor
+struct Rows {
+  T* first;
+  int64_t distance;
+  PL_INLINE T* operator[](int64_t r) const { return first + r * distance; }
+};
+// Is a row's state updated at this step?
+struct Live {
+  const bool* mask;  // of the first row, or null
+  int64_t steps;
+  PL_INLINE bool operator[](int64_t r) const { return !mask || mask[r * steps]; }
 };
 
 template <class T>

@@ -39,7 +39,8 @@ void check(const Recurrence& r, const RnnInputs& in, bool step = false) {
   if (in.x.ndim() != (step ? 2 : 3))
     raise<ValueError>("[", op, "] argument 'x' must be (batch, ", step ? "" : "steps, ", "features), not ",
                       in.x.shape());
-  if (in.u.ndim() != 2) raise<ValueError>("[", op, "] argument 'u' must be (H, ", gates, " H), not ", in.u.shape());
+  if (in.u.ndim() != 2)
+    raise<ValueError>("[", op, "] argument 'u' must be (H, ", gates, " H), not ", in.u.shape());
   const int64_t batch = in.x.shape(0), hidden = in.u.shape(0);
   int64_t wide;
   if (__builtin_mul_overflow(hidden, gates, &wide)) raise<ValueError>("[", op, "] argument 'u' is too large");
@@ -119,7 +120,8 @@ std::array<Tensor, 3> forward(const Recurrence& r, const RnnInputs& given, Kept*
   OptTensor bias = in.b;
   if (bias && reset_after) bias = in.b->view({wide}, {1});
   if (!project)
-    gemm(reshape(in.x, {batch * steps, features}), in.w, bias, Activation::none, rows_of(simple ? y : z, wide));
+    gemm(reshape(in.x, {batch * steps, features}), in.w, bias, Activation::none,
+         rows_of(simple ? y : z, wide));
   Kept own;
   if (kept) {
     own.gates = z;
@@ -149,7 +151,8 @@ std::array<Tensor, 3> forward(const Recurrence& r, const RnnInputs& given, Kept*
 
 // Written to its place when there is one that fits.
 Tensor placed(const Tensor& place, const Shape& shape, DType dtype) {
-  const bool fits = place.defined() && place.is_contiguous() && place.dtype() == dtype && place.shape() == shape;
+  const bool fits =
+      place.defined() && place.is_contiguous() && place.dtype() == dtype && place.shape() == shape;
   return fits ? place : empty(shape, dtype);
 }
 
@@ -173,7 +176,7 @@ std::array<Tensor, kInputs> backward(const Recurrence& r, const RnnInputs& given
 
   std::array<Tensor, kInputs> d;
   if (rows * hidden == 0) {
-    const Shape shapes[] = {in.x.shape(), in.w.shape(),      in.u.shape(),
+    const Shape shapes[] = {in.x.shape(), in.w.shape(),    in.u.shape(),
                             bias_shape,   {batch, hidden}, {batch, hidden}};
     for (int i = 0; i < kInputs; ++i)
       if (want.is[i]) d[i] = full(shapes[i], 0.0, dtype);
@@ -223,7 +226,8 @@ std::array<Tensor, kInputs> backward(const Recurrence& r, const RnnInputs& given
     return d;
   }
   const auto gates = [&](int64_t from, int64_t to) { return slice(dz, {0, from}, {rows, to}, {1, 1}); };
-  d[kU] = concatenate({product(turned, gates(0, 2 * hidden)), product(swap_last(reset), gates(2 * hidden, wide))}, 1);
+  d[kU] = concatenate(
+      {product(turned, gates(0, 2 * hidden)), product(swap_last(reset), gates(2 * hidden, wide))}, 1);
   return d;
 }
 
@@ -298,8 +302,8 @@ RnnCell gru_kind(bool reset_after) { return reset_after ? RnnCell::gru : RnnCell
 std::tuple<Tensor, Tensor> simple_rnn(const Tensor& x, const Tensor& w, const Tensor& u, const OptTensor& b,
                                       const OptTensor& h, RnnActivation activation, const OptTensor& mask,
                                       bool reverse) {
-  const auto [y, h_out, c] =
-      run({"simple_rnn", RnnCell::simple, activation, RnnActivation::linear, reverse}, {x, w, u, b, h, {}, mask});
+  const auto [y, h_out, c] = run({"simple_rnn", RnnCell::simple, activation, RnnActivation::linear, reverse},
+                                 {x, w, u, b, h, {}, mask});
   return {y, h_out};
 }
 
@@ -379,10 +383,9 @@ struct Pointwise {
   }
 };
 
-// z becomes the activated gates.
+// h, c; z becomes the activated gates.
 std::tuple<Tensor, Tensor> pointwise_forward(const Pointwise& p, const Tensor& z) {
-  Tensor h = empty(p.c.shape(), p.c.dtype()), y = empty(p.c.shape(), p.c.dtype()),
-         c = empty(p.c.shape(), p.c.dtype()), cells = empty(p.c.shape(), p.c.dtype());
+  Tensor h = empty(p.c.shape(), p.c.dtype()), c = empty(p.c.shape(), p.c.dtype());
   RnnArgs args{.s = p.shape(),
                .keep = true,
                .features = 0,
@@ -391,11 +394,11 @@ std::tuple<Tensor, Tensor> pointwise_forward(const Pointwise& p, const Tensor& z
                .input_bias = nullptr,
                .bias = nullptr,
                .z = z.write(),
-               .y = y.write(),
-               .cells = cells.write(),
+               .y = h.write(),  // of one step: what it leaves
+               .cells = c.write(),
                .inner = nullptr,
-               .h_out = h.write(),
-               .c_out = c.write()};
+               .h_out = nullptr,
+               .c_out = nullptr};
   Tensor work = workspace(kernels().rnn.forward_workspace(args));
   args.s.work = work.write();
   if (h.size()) launch("lstm_cell", kernels().rnn.forward, args, cost(args.s));
@@ -428,19 +431,28 @@ std::tuple<Tensor, Tensor> pointwise_backward(const Pointwise& p, const Tensor& 
   return {dz, dc};
 }
 
-std::tuple<Tensor, Tensor> pointwise(const Recurrence& r, const Tensor& z, const Tensor& c0) {
-  const Pointwise p{r, plain(c0)};
-  const auto [h_out, c_out] = pointwise_forward(p, z);
-  record(r.op, {z, c0}, {h_out, c_out},
-         [r, gates = z.detach(), c = save(c0), c_out = save_output(c_out, 1)](Backward& b) {
-           if (grad_enabled()) no_second(r.op);
-           const auto row = [](const Tensor& t) { return t.defined() ? plain(t) : t; };
-           const auto [dz, dc] =
-               pointwise_backward({r, plain(b.get(c))}, gates, plain(b.get(c_out)), row(b.grad(0)), row(b.grad(1)));
-           b.set(0, dz);
-           b.set(1, dc);
-         });
-  return {h_out, c_out};
+// x w + h u + b
+Tensor gates_of_step(const RnnInputs& in) {
+  const Tensor x = plain(in.x), h = plain(*in.h), w = plain(in.w), u = plain(in.u);
+  const Tensor z =
+      gemm(x, w, plain(in.b), Activation::none, empty({x.shape(0), w.shape(1)}, x.dtype()));
+  if (z.size() == 0 || h.size() == 0) return z;
+  GemmArgs args{};
+  args.dtype = x.dtype();
+  args.accumulate = true;
+  args.m = z.shape(0);
+  args.n = z.shape(1);
+  args.k = h.shape(1);
+  args.lda = args.k;
+  args.ldb = args.ldc = args.n;
+  args.batch = 1;
+  args.a = h.read();
+  args.b = u.read();
+  args.c = z.write();
+  const Tensor work = workspace(kernels().linalg.gemm_workspace(args));
+  args.work = work.write();
+  launch("gemm", kernels().linalg.gemm, args, 0.02 * static_cast<double>(args.m * args.n * args.k));
+  return z;
 }
 
 }  // namespace
@@ -454,19 +466,36 @@ std::tuple<Tensor, Tensor> lstm_cell(const Tensor& x, const Tensor& h, const Ten
     const RnnState next = step(r, linear(x, w, b, Activation::none), u, {}, {h, c});
     return {next.h, next.c};
   }
-  return pointwise(r, linear(x, w, b, Activation::none) + matmul(h, u), c);
+  const Tensor gates = gates_of_step({x, w, u, b, h, c, {}});
+  const auto [h_out, c_out] = pointwise_forward({r, plain(c)}, gates);
+  record("lstm_cell", {x, w, u, b.value_or(Tensor()), h, c}, {h_out, c_out},
+         [r, gates, x = save(x), w = save(w), u = save(u), h = save(h), c = save(c),
+          c_out = save_output(c_out, 1)](Backward& back) {
+           if (grad_enabled()) no_second(r.op);
+           const auto row = [](const Tensor& t) { return t.defined() ? plain(t) : t; };
+           const auto [dz, dc] = pointwise_backward({r, plain(back.get(c))}, gates, plain(back.get(c_out)),
+                                                    row(back.grad(0)), row(back.grad(1)));
+           if (back.wants(kX)) back.set(kX, product(dz, swap_last(plain(back.get(w)))));
+           if (back.wants(kW)) back.set(kW, product(swap_last(plain(back.get(x))), dz, back.destination(kW)));
+           if (back.wants(kU)) back.set(kU, product(swap_last(plain(back.get(h))), dz, back.destination(kU)));
+           if (back.wants(kB)) back.set(kB, sum(dz, Axes{0}));
+           if (back.wants(kH)) back.set(kH, product(dz, swap_last(plain(back.get(u)))));
+           if (back.wants(kC)) back.set(kC, dc);
+         });
+  return {h_out, c_out};
 }
 
 std::vector<Tensor> lstm_cell_backward(const Tensor& dh_out, const Tensor& dc_out, const Tensor& x,
                                        const Tensor& h, const Tensor& c, const Tensor& w, const Tensor& u,
-                                       const OptTensor& b, RnnActivation activation, RnnActivation recurrent) {
+                                       const OptTensor& b, RnnActivation activation,
+                                       RnnActivation recurrent) {
   const Recurrence r{"lstm_cell_backward", RnnCell::lstm, activation, recurrent, false};
   check(r, {x, w, u, b, h, c, {}}, true);
   for (auto [name, t] : {std::pair{"dh", &dh_out}, std::pair{"dc", &dc_out}}) {
     require_same_dtype(r.op, name, *t, "x", x);
     expect(r.op, name, *t, h.shape());
   }
-  const Tensor z = (linear(x, w, b, Activation::none) + matmul(h, u)).detach();
+  const Tensor z = gates_of_step({x, w, u, b, h, c, {}});
   const Pointwise p{r, plain(c)};
   const Tensor c_out = std::get<1>(pointwise_forward(p, z));
   const auto [dz, dc] = pointwise_backward(p, z, c_out, plain(dh_out), plain(dc_out));

@@ -93,14 +93,19 @@ def simple_rnn_cell(x, h, w, u, b=None, activation="tanh"):
 
 def simple_rnn(x, w, u, b=None, h=None, activation="tanh", mask=None, reverse=False):
     """simple_rnn_cell over x (B,T,F) -> y (B,T,H), h (B,H); w (F,H), u (H,H), b (H,)"""
-    step = lambda xt, ht: (simple_rnn_cell(xt, ht, w, u, b, activation),)
+
+    def step(xt, ht):
+        return (simple_rnn_cell(xt, ht, w, u, b, activation),)
+
     return _over_time(step, x, (_initial(h, x, u),), mask, reverse)
 
 
 def simple_rnn_backward(dy, dh, x, w, u, b=None, h=None, activation="tanh", mask=None, reverse=False):
     """dx, dw, du, db, dh of simple_rnn from the gradients of its outputs; None stands for zeros."""
     w, u = real(w), real(u)
-    step = lambda xt, ht: (simple_rnn_cell(xt, ht, w, u, b, activation),)
+
+    def step(xt, ht):
+        return (simple_rnn_cell(xt, ht, w, u, b, activation),)
 
     def back(ds, xt, ht):
         dz = ds[0] * ACTIVATIONS[activation][1](step(xt, ht)[0])
@@ -150,7 +155,10 @@ def lstm(
     activation="tanh", recurrent_activation="sigmoid", mask=None, reverse=False,
 ):  # fmt: skip
     """lstm_cell over x (B,T,F) -> y (B,T,H), h and c (B,H); w (F,4H), u (H,4H), b (4H,)"""
-    step = lambda xt, ht, ct: lstm_cell(xt, ht, ct, w, u, b, activation, recurrent_activation)
+
+    def step(xt, ht, ct):
+        return lstm_cell(xt, ht, ct, w, u, b, activation, recurrent_activation)
+
     return _over_time(step, x, (_initial(h, x, u), _initial(c, x, u)), mask, reverse)
 
 
@@ -160,10 +168,13 @@ def lstm_backward(
 ):  # fmt: skip
     """dx, dw, du, db, dh, dc of lstm from the gradients of its outputs; None stands for zeros."""
     names = (activation, recurrent_activation)
-    step = lambda xt, ht, ct: lstm_cell(xt, ht, ct, w, u, b, *names)
+
+    def step(xt, ht, ct):
+        return lstm_cell(xt, ht, ct, w, u, b, *names)
 
     def back(ds, xt, ht, ct):
-        dx, dh0, dc0, dw, du, db = lstm_cell_backward(*ds, xt, ht, ct, w, u, b, *names)
+        dh_t, dc_t = ds
+        dx, dh0, dc0, dw, du, db = lstm_cell_backward(dh_t, dc_t, xt, ht, ct, w, u, b, *names)
         return dx, dw, du, db, dh0, dc0
 
     states = (_initial(h, x, u), _initial(c, x, u))
@@ -207,7 +218,10 @@ def gru(
     activation="tanh", recurrent_activation="sigmoid", reset_after=True, mask=None, reverse=False,
 ):  # fmt: skip
     """gru_cell over x (B,T,F) -> y (B,T,H), h (B,H); w (F,3H), u (H,3H), b (2,3H), or (3H,) without reset_after"""
-    step = lambda xt, ht: (gru_cell(xt, ht, w, u, b, activation, recurrent_activation, reset_after),)
+
+    def step(xt, ht):
+        return (gru_cell(xt, ht, w, u, b, activation, recurrent_activation, reset_after),)
+
     return _over_time(step, x, (_initial(h, x, u),), mask, reverse)
 
 
@@ -220,7 +234,9 @@ def gru_backward(
     n = u.shape[0]
     names = (activation, recurrent_activation, reset_after)
     slope, gate_slope = ACTIVATIONS[activation][1], ACTIVATIONS[recurrent_activation][1]
-    step = lambda xt, ht: (gru_cell(xt, ht, w, u, b, *names),)
+
+    def step(xt, ht):
+        return (gru_cell(xt, ht, w, u, b, *names),)
 
     def back(ds, xt, ht):
         (d,) = ds
