@@ -25,11 +25,15 @@ def _through(dy, z, activation):
     return real(dy) * {"relu": z > 0, "sigmoid": y * (1 - y), "tanh": 1 - y * y}.get(activation, 1.0)
 
 
+def _mean(x, axes):
+    """NaN of nothing, without NumPy's warning."""
+    return np.divide(np.sum(x, axis=axes, keepdims=True), np.prod([x.shape[a] for a in axes]))
+
+
 @quiet
 def _statistics(x, axes):
-    count = np.prod([x.shape[a] for a in axes])
-    mean = np.divide(np.sum(x, axis=axes, keepdims=True), count)
-    return mean, np.divide(np.sum(np.square(x - mean), axis=axes, keepdims=True), count)
+    mean = _mean(x, axes)
+    return mean, _mean(np.square(x - mean), axes)
 
 
 def _gradients(dy, x, axes, gamma, beta, mean, var, epsilon, activation, parameters=None, frozen=False):
@@ -39,7 +43,7 @@ def _gradients(dy, x, axes, gamma, beta, mean, var, epsilon, activation, paramet
     g = _through(dy, _or(gamma, 1) * t + _or(beta, 0), activation)
     h = g * _or(gamma, 1)
     if not frozen and x.size:
-        h = h - np.mean(h, axis=axes, keepdims=True) - t * np.mean(h * t, axis=axes, keepdims=True)
+        h = h - _mean(h, axes) - t * _mean(h * t, axes)
     return rstd * h, np.sum(g * t, axis=parameters), np.sum(g, axis=parameters)
 
 
@@ -100,7 +104,7 @@ def layer_norm_backward(dy, x, gamma=None, beta=None, axis=-1, epsilon=1e-3, act
 def rms_norm(x, gamma=None, axis=-1, epsilon=1e-6, activation=None):
     """activation(gamma x / sqrt(mean(x^2) + epsilon)) over the last axes (Zhang & Sennrich 2019)"""
     x = real(x)
-    square = np.mean(x * x, axis=_trailing(x, axis), keepdims=True)
+    square = _mean(x * x, _trailing(x, axis))
     return _act(x / np.sqrt(square + epsilon) * _or(gamma, 1), activation)
 
 
@@ -109,11 +113,11 @@ def rms_norm_backward(dy, x, gamma=None, axis=-1, epsilon=1e-6, activation=None)
     """dx, dgamma of rms_norm"""
     x = real(x)
     axes = _trailing(x, axis)
-    rstd = (np.mean(x * x, axis=axes, keepdims=True) + epsilon) ** -0.5
+    rstd = (_mean(x * x, axes) + epsilon) ** -0.5
     t = x * rstd
     g = _through(dy, t * _or(gamma, 1), activation)
     h = g * _or(gamma, 1)
-    dx = rstd * (h - t * np.mean(h * t, axis=axes, keepdims=True))
+    dx = rstd * (h - t * _mean(h * t, axes))
     return dx, np.sum(g * t, axis=tuple(range(x.ndim - len(axes))))
 
 
