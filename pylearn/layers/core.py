@@ -9,7 +9,18 @@ from pylearn import activations, initializers, ops, regularizers
 from pylearn.layers.base import Layer, Shape
 from pylearn.sparse import CSR
 
-_FUSED = {activations.linear: None, activations.relu: "relu", activations.tanh: "tanh"}
+# What ops.linear applies itself. Not sigmoid: a cross-entropy after it starts from its input.
+_FUSED = {
+    activations.linear: None,
+    activations.relu: "relu",
+    activations.tanh: "tanh",
+    activations.leaky_relu: "leaky_relu",
+    activations.elu: "elu",
+    activations.selu: "selu",
+    activations.softplus: "softplus",
+    activations.gelu: "gelu",
+    activations.silu: "silu",
+}
 _FINISHED = {
     "kernel_constraint",
     "bias_constraint",
