@@ -109,9 +109,13 @@ ALL: dict[str, Activation] = {
     "hard_silu": hard_silu, "hard_swish": hard_silu, "exponential": exponential, "mish": mish,
 }  # fmt: skip
 
-# Names under which products and convolutions apply an activation themselves. Not sigmoid: a cross-entropy after it
-# starts from what the sigmoid was given.
-FUSED: dict[Activation, str] = {relu: "relu", tanh: "tanh"}
+# Names under which a matrix product applies an activation itself; of these, a convolution too. Not sigmoid: a
+# cross-entropy after it starts from what the sigmoid was given.
+FUSED: dict[Activation, str] = {
+    relu: "relu", tanh: "tanh", leaky_relu: "leaky_relu", elu: "elu", selu: "selu", softplus: "softplus", gelu: "gelu",
+    silu: "silu",
+}  # fmt: skip
+FUSED_IN_CONVOLUTION: dict[Activation, str] = {relu: "relu", tanh: "tanh"}
 # What the ops over sequences take.
 RECURRENT = ("linear", "tanh", "sigmoid", "relu", "hard_sigmoid", "softsign", "elu")
 

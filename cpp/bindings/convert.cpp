@@ -122,7 +122,7 @@ Tensor Call::tensor(const char* what, py::handle h) {
     if (!py::isinstance<py::array>(a)) bad(what, "an array, a Tensor or a number", h);
     t = from_array(*this, what, py::reinterpret_borrow<py::array>(a));
   }
-  inputs.push_back(t);
+  if (keep_inputs) inputs.push_back(t);
   return t;
 }
 

@@ -21,6 +21,7 @@ class Call {
   explicit Call(const char* op, bool tensors = false) : op(op), any_tensor(tensors) {}
   const char* op;
   bool any_tensor;
+  bool keep_inputs = false;  // out= asks whether it overlaps one
   std::vector<Tensor> inputs;
 
   // Zero-copy where the memory allows. `what` is the argument's name.

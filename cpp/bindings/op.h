@@ -52,6 +52,7 @@ namespace detail {
 template <class R, class... A, size_t... I>
 PyObject* invoke(const OpEntry& e, PyObject* const* v, PyObject* out, std::index_sequence<I...>) {
   Call call(e.name.c_str());
+  call.keep_inputs = out && out != Py_None;
   for (size_t i = 0; i < e.params.size(); ++i)
     if (e.params[i].written && v[i] != Py_None) call.in_place(e.params[i].name, v[i]);
   auto fn = reinterpret_cast<R (*)(A...)>(e.fn);
@@ -64,10 +65,9 @@ PyObject* invoke(const OpEntry& e, PyObject* const* v, PyObject* out, std::index
     if (out && out != Py_None) {
       call.in_place("out", out);
       bool tensors = call.any_tensor;
-      std::vector<Tensor> inputs = call.inputs;
+      call.keep_inputs = false;
       target = call.tensor("out", out);
       call.any_tensor = tensors;
-      call.inputs = std::move(inputs);
       ops::OutScope scope(e.name.c_str(), target, call.inputs);
       scope.finish(std::apply(fn, a));
       return py::reinterpret_borrow<py::object>(out).release().ptr();

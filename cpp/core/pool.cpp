@@ -1,6 +1,7 @@
 #include "core/pool.h"
 
 #include <pthread.h>
+#include <sys/mman.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -10,7 +11,17 @@
 namespace pl {
 namespace {
 constexpr size_t kKeepLimit = size_t{1} << 30;  // kept for reuse, at most
+// Blocks from here on start at a huge page and ask for such pages, as NumPy's do: long rows cost fewer page walks.
+constexpr size_t kHugePage = size_t{2} << 20, kHugeFrom = 2 * kHugePage;
+
+std::byte* from_system(size_t size) {
+  const bool huge = size >= kHugeFrom;
+  void* p = std::aligned_alloc(huge ? kHugePage : kAlignment,
+                               huge ? (size + kHugePage - 1) / kHugePage * kHugePage : size);
+  if (p && huge) madvise(p, size, MADV_HUGEPAGE);  // advice: without it all works too
+  return static_cast<std::byte*>(p);
 }
+}  // namespace
 
 // Four classes an octave: at most a quarter of a block is unused.
 size_t Pool::size_class(size_t bytes) {
@@ -19,17 +30,22 @@ size_t Pool::size_class(size_t bytes) {
   return (bytes + step - 1) / step * step;
 }
 
+size_t Pool::bin(size_t size_class) {
+  const size_t octave = static_cast<size_t>(63 - __builtin_clzll(size_class));
+  return octave < 6 ? 0 : std::min(kBins - 1, (octave - 6) * 4 + ((size_class >> (octave - 2)) & 3));
+}
+
 std::byte* Pool::allocate(size_t bytes) {
   if (bytes > (size_t{1} << 47)) raise<MemoryError>("cannot allocate ", bytes, " bytes");
   size_t size = size_class(bytes);
   std::lock_guard lock(mutex_);
   std::byte* p = nullptr;
-  auto it = free_.find(size);
-  if (it != free_.end() && !it->second.empty()) {
-    p = it->second.back();
-    it->second.pop_back();
+  std::vector<std::byte*>& kept = free_[bin(size)];
+  if (!kept.empty()) {
+    p = kept.back();
+    kept.pop_back();
   } else {
-    p = static_cast<std::byte*>(std::aligned_alloc(kAlignment, size));
+    p = from_system(size);
     if (!p) raise<MemoryError>("cannot allocate ", bytes, " bytes (", held_, " held)");
     held_ += size;
   }
@@ -47,17 +63,17 @@ void Pool::free(std::byte* p, size_t bytes) {
     std::free(p);
     held_ -= size;
   } else {
-    free_[size].push_back(p);
+    free_[bin(size)].push_back(p);
   }
 }
 
 void Pool::trim() {
   std::lock_guard lock(mutex_);
-  for (auto& [size, blocks] : free_) {
+  for (std::vector<std::byte*>& blocks : free_) {
     for (std::byte* p : blocks) std::free(p);
-    held_ -= size * blocks.size();
     blocks.clear();
   }
+  held_ = used_;
 }
 
 size_t Pool::held_bytes() const {

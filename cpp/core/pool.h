@@ -1,9 +1,9 @@
 // Memory. Storages come from a pool that keeps what is freed for the next array of the same size class; a captured
 // step records inside a pool of its own, whose ordinary reuse is the step's memory plan.
 #pragma once
+#include <array>
 #include <cstddef>
 #include <functional>
-#include <map>
 #include <mutex>
 #include <vector>
 
@@ -27,9 +27,12 @@ class Pool : public RefCounted {
   static Pool& global();  // never destroyed
 
  private:
+  // Four size classes an octave. bin() numbers them; size_class() is how large its blocks are.
   static size_t size_class(size_t bytes);
+  static size_t bin(size_t size_class);
+  static constexpr size_t kBins = 4 * 48;
   mutable std::mutex mutex_;
-  std::map<size_t, std::vector<std::byte*>> free_;
+  std::array<std::vector<std::byte*>, kBins> free_;
   size_t held_ = 0, used_ = 0, live_ = 0;
   friend struct PoolFork;
 };

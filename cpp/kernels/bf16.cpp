@@ -194,12 +194,16 @@ struct Bf16Product {
         t.a += height * plan.lda;
         t.c += height * g.ldc;
       }
-      if (k + depth != g.k || g.accumulate) continue;
-      const float *const bias = static_cast<const float*>(g.bias), *const residual =
-                                                                       static_cast<const float*>(g.residual);
-      finish(out, g.ldc, i1 - i0, columns, bias ? bias + at : nullptr, 1, g.activation,
-             residual ? residual + (out - static_cast<const float*>(g.c)) : nullptr);
+      if (k + depth == g.k && !g.accumulate) finish_block(out, i1 - i0, columns, at);
     }
+  }
+
+  // Columns [j, j+columns) of C, complete but for its epilogue.
+  void finish_block(float* out, int64_t rows, int64_t columns, int64_t j) const {
+    const float *const bias = static_cast<const float*>(g.bias), *const residual =
+                                                                     static_cast<const float*>(g.residual);
+    finish(out, g.ldc, rows, columns, bias ? bias + j : nullptr, 1, g.activation,
+           residual ? residual + (out - static_cast<const float*>(g.c)) : nullptr);
   }
 
   void run() const {
@@ -242,7 +246,7 @@ struct Bf16Product {
 
 void gemm(Stream, const GemmArgs& g) {
   if (g.m <= 0 || g.n <= 0 || g.batch <= 0) return;
-  const Bf16Plan plan = plan_bf16(g);
+  const Bf16Plan plan = g.k > 0 ? plan_bf16(g) : Bf16Plan{};
   for (int64_t n = 0; n < g.batch; ++n) {
     const Bf16Product product{g,
                               plan,
@@ -255,8 +259,10 @@ void gemm(Stream, const GemmArgs& g) {
       product.run();
       continue;
     }
-    for (int64_t i = 0; i < g.m && !g.accumulate; ++i)
+    if (g.accumulate) continue;
+    for (int64_t i = 0; i < g.m; ++i)
       __builtin_memset(product.c + i * g.ldc, 0, static_cast<size_t>(g.n) * sizeof(float));
+    product.finish_block(product.c, g.m, g.n, 0);
   }
 }
 

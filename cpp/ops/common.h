@@ -63,6 +63,25 @@ Collapsed<N> collapse(const Shape& shape, const std::array<Shape, N>& strides) {
   return c;
 }
 
+// The same for tensors of one shape, of which the commonest case, all of them contiguous, is one row.
+template <int N>
+Collapsed<N> collapse_same(const Shape& shape, const std::array<const Tensor*, N>& tensors) {
+  bool flat = true;
+  for (const Tensor* t : tensors) flat = flat && t->is_contiguous();
+  if (!flat) {
+    std::array<Shape, N> strides;
+    for (int k = 0; k < N; ++k) strides[k] = tensors[k]->strides();
+    return collapse<N>(shape, strides);
+  }
+  Collapsed<N> c;
+  const int64_t n = count(shape);
+  if (n == 1) return c;
+  c.ndim = 1;
+  c.shape[0] = n;
+  for (int k = 0; k < N; ++k) c.stride[k][0] = 1;
+  return c;
+}
+
 // Python-number operands for formulas: x * 2.0 keeps x's type.
 inline Tensor number(double v) { return scalar(v, DType::float64, true); }
 inline Tensor operator+(const Tensor& a, const Tensor& b) { return add(a, b); }

@@ -77,7 +77,7 @@ Tensor unary(const char* name, UnaryOp op, const Tensor& input, double p0) {
   if (x.dtype() == DType::boolean && op == UnaryOp::negative)
     raise<TypeError>("[", name, "] argument 'x' is bool: use logical_not");
   Tensor y = result(x.shape(), gives_bool(op) ? DType::boolean : x.dtype());
-  auto c = collapse<2>(x.shape(), {x.strides(), y.strides()});
+  auto c = collapse_same<2>(x.shape(), {&x, &y});
   UnaryArgs args{.op = op,
                  .dtype = x.dtype(),
                  .ndim = c.ndim,
@@ -104,11 +104,13 @@ Tensor binary(const char* name, BinaryOp op, const Tensor& a0, const Tensor& b0,
       raise<TypeError>("[", name, "] argument 'x1' is bool: cast it first");
   }
   Tensor a = cast(a0, dtype), b = cast(b0, dtype);
-  Shape shape = broadcast_shapes(name, a.shape(), b.shape());
+  const bool same = a.shape() == b.shape();
+  Shape shape = same ? a.shape() : broadcast_shapes(name, a.shape(), b.shape());
   Tensor y = result(shape, gives_bool(op) ? DType::boolean : dtype);
   y.impl()->weak = a0.weak() && b0.weak();
-  auto c = collapse<3>(shape, {broadcast_strides(a.shape(), a.strides(), shape),
-                               broadcast_strides(b.shape(), b.strides(), shape), y.strides()});
+  auto c = same ? collapse_same<3>(shape, {&a, &b, &y})
+                : collapse<3>(shape, {broadcast_strides(a.shape(), a.strides(), shape),
+                                      broadcast_strides(b.shape(), b.strides(), shape), y.strides()});
   BinaryArgs args{.op = op,
                   .dtype = dtype,
                   .ndim = c.ndim,

@@ -121,7 +121,7 @@ class _Conv(Layer):
             )
         if x.dtype != self.kernel.dtype:
             x = ops.cast(x, self.kernel.dtype)
-        fused = activations.FUSED.get(self.activation)
+        fused = activations.FUSED_IN_CONVOLUTION.get(self.activation)
         convolve = ops.conv1d if self.rank == 1 else ops.conv2d
         y = convolve(
             x, self.kernel, self.bias, strides=per_axis(self.strides), padding=self.padding,
