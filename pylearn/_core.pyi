@@ -6,7 +6,7 @@ from __future__ import annotations
 import collections.abc
 import numpy as np
 import typing
-__all__: list[str] = ['Plan', 'PlanState', 'Tensor', 'Update', 'abandon_recording', 'abs', 'absolute_error', 'adam_update', 'adaptive_avg_pool2d', 'adaptive_max_pool2d', 'add', 'all', 'any', 'arccos', 'arcsin', 'arctan', 'arctan2', 'argmax', 'argmin', 'asarray', 'assign', 'assign_add', 'avg_pool1d', 'avg_pool2d', 'binary_cross_entropy', 'broadcast_to', 'cast', 'ceil', 'clip', 'concatenate', 'conv2d', 'conv2d_backward', 'copy', 'copysign', 'cos', 'cosh', 'csr_matmul', 'cumsum', 'default_generator', 'detach', 'digamma', 'divide', 'dropout', 'elu', 'embedding', 'embedding_backward', 'embedding_backward_sparse', 'enter_grad', 'equal', 'erf', 'erfc', 'exit_grad', 'exp', 'expand_dims', 'expm1', 'flip', 'floor', 'floor_divide', 'fma_peak', 'fmod', 'from_dlpack', 'gelu', 'global_avg_pool1d', 'global_avg_pool2d', 'global_max_pool1d', 'global_max_pool2d', 'grad_enabled', 'grad_scope', 'gradients', 'greater', 'greater_equal', 'hard_sigmoid', 'huber', 'hypot', 'info', 'is_recording', 'isfinite', 'isinf', 'isnan', 'leaky_relu', 'less', 'less_equal', 'lgamma', 'linear', 'log', 'log10', 'log1p', 'log2', 'log_softmax', 'log_softmax_backward', 'logaddexp', 'logical_and', 'logical_not', 'logical_or', 'logical_xor', 'logits_of', 'logsumexp', 'lstm_cell', 'lstm_cell_backward', 'make_generator', 'matmul', 'matmul_backward', 'max', 'max_pool1d', 'max_pool2d', 'maximum', 'mean', 'memory', 'min', 'minimum', 'multiply', 'negative', 'no_grad', 'not_equal', 'num_threads', 'one_hot', 'op_names', 'pad', 'pixel_shuffle', 'pixel_unshuffle', 'power', 'prod', 'random_draw', 'random_integers', 'random_seed', 'reciprocal', 'relu', 'remainder', 'reshape', 'resize2d', 'round', 'rsqrt', 'selu', 'set_num_threads', 'sgd_update', 'sigmoid', 'sign', 'silu', 'sin', 'sinh', 'slice', 'softmax', 'softmax_backward', 'softmax_cross_entropy', 'softmax_cross_entropy_backward', 'softplus', 'softsign', 'split', 'sqrt', 'square', 'squared_error', 'squeeze', 'stack', 'std', 'stop_gradient', 'stream', 'subtract', 'sum', 'take', 'tan', 'tanh', 'transpose', 'trim_memory', 'trunc', 'upsample1d', 'upsample2d', 'var', 'watch', 'watch_parameter', 'where']
+__all__: list[str] = ['Plan', 'PlanState', 'Tensor', 'Update', 'abandon_recording', 'abs', 'absolute_error', 'adam_update', 'adaptive_avg_pool2d', 'adaptive_max_pool2d', 'add', 'all', 'any', 'arccos', 'arcsin', 'arctan', 'arctan2', 'argmax', 'argmin', 'argsort', 'asarray', 'assign', 'assign_add', 'avg_pool1d', 'avg_pool2d', 'binary_cross_entropy', 'bincount', 'broadcast_to', 'cast', 'ceil', 'clip', 'concatenate', 'conv2d', 'conv2d_backward', 'copy', 'copysign', 'cos', 'cosh', 'csr_matmul', 'cumsum', 'default_generator', 'detach', 'digamma', 'divide', 'dropout', 'elu', 'embedding', 'embedding_backward', 'embedding_backward_sparse', 'enter_grad', 'equal', 'erf', 'erfc', 'exit_grad', 'exp', 'expand_dims', 'expm1', 'flip', 'floor', 'floor_divide', 'fma_peak', 'fmod', 'from_dlpack', 'gelu', 'global_avg_pool1d', 'global_avg_pool2d', 'global_max_pool1d', 'global_max_pool2d', 'grad_enabled', 'grad_scope', 'gradients', 'greater', 'greater_equal', 'hard_sigmoid', 'huber', 'hypot', 'info', 'is_recording', 'isfinite', 'isinf', 'isnan', 'leaky_relu', 'less', 'less_equal', 'lgamma', 'linear', 'log', 'log10', 'log1p', 'log2', 'log_softmax', 'log_softmax_backward', 'logaddexp', 'logical_and', 'logical_not', 'logical_or', 'logical_xor', 'logits_of', 'logsumexp', 'lstm_cell', 'lstm_cell_backward', 'make_generator', 'matmul', 'matmul_backward', 'max', 'max_pool1d', 'max_pool2d', 'maximum', 'mean', 'memory', 'min', 'minimum', 'multiply', 'negative', 'no_grad', 'not_equal', 'num_threads', 'one_hot', 'op_names', 'pad', 'pixel_shuffle', 'pixel_unshuffle', 'power', 'prod', 'random_draw', 'random_integers', 'random_seed', 'reciprocal', 'relu', 'remainder', 'reshape', 'resize2d', 'round', 'rsqrt', 'searchsorted', 'selu', 'set_num_threads', 'sgd_update', 'sigmoid', 'sign', 'silu', 'sin', 'sinh', 'slice', 'softmax', 'softmax_backward', 'softmax_cross_entropy', 'softmax_cross_entropy_backward', 'softplus', 'softsign', 'sort', 'split', 'sqrt', 'square', 'squared_error', 'squeeze', 'stack', 'std', 'stop_gradient', 'stream', 'subtract', 'sum', 'take', 'take_along_axis', 'tan', 'tanh', 'topk', 'transpose', 'trim_memory', 'trunc', 'upsample1d', 'upsample2d', 'var', 'watch', 'watch_parameter', 'where']
 class Tensor:
     """
     An array that ops can be recorded on.
@@ -366,6 +366,10 @@ def argmin(x, axis = None, keepdims = False, *, out = None) -> typing.Any:
     """
     Position of the first smallest along the axis; over the flat array by default.
     """
+def argsort(x, axis = -1, descending = False, *, out = None) -> typing.Any:
+    """
+    The positions that sort x along the axis; equal elements stay in order.
+    """
 def asarray(x: typing.Any, dtype: typing.Any = None, copy: bool = False) -> Tensor:
     """
     A Tensor over x's memory where that is possible, else over a copy.
@@ -389,6 +393,10 @@ def avg_pool2d(x, pool_size = 2, strides = None, padding = 'valid', *, out = Non
 def binary_cross_entropy(logits, targets, *, out = None) -> typing.Any:
     """
     max(z, 0) - z t + log(1 + exp(-|z|)), elementwise, from logits z; shapes must agree.
+    """
+def bincount(x, weights = None, length = None, *, out = None) -> typing.Any:
+    """
+    How often each id below `length` occurs, or the sum of its weights; up to the largest id by default.
     """
 def broadcast_to(x, shape, *, out = None) -> typing.Any:
     """
@@ -798,6 +806,10 @@ def rsqrt(x, *, out = None) -> typing.Any:
     """
     1 / sqrt(x).
     """
+def searchsorted(sorted, values, side = 'left', *, out = None) -> typing.Any:
+    """
+    Where values belong in a sorted array: before equal elements ('left') or after them ('right').
+    """
 def selu(x, *, out = None) -> typing.Any:
     """
     Scaled ELU with the self-normalising constants (Klambauer et al. 2017).
@@ -858,6 +870,10 @@ def softsign(x, *, out = None) -> typing.Any:
     """
     x / (1 + |x|).
     """
+def sort(x, axis = -1, descending = False, *, out = None) -> typing.Any:
+    """
+    Sorted along the axis, or flat with None; NaN counts as the largest. Stable.
+    """
 def split(x, indices_or_sections, axis = 0) -> typing.Any:
     """
     Views of equal parts, or cut at positions.
@@ -906,6 +922,10 @@ def take(x, indices, axis = None, *, out = None) -> typing.Any:
     """
     Elements by position along the axis; IndexError when out of range.
     """
+def take_along_axis(x, indices, axis = -1, *, out = None) -> typing.Any:
+    """
+    Elements by position along the axis, each line with positions of its own.
+    """
 def tan(x, *, out = None) -> typing.Any:
     """
     Tangent, x in radians.
@@ -913,6 +933,10 @@ def tan(x, *, out = None) -> typing.Any:
 def tanh(x, *, out = None) -> typing.Any:
     """
     Hyperbolic tangent.
+    """
+def topk(x, k, axis = -1) -> typing.Any:
+    """
+    (values, positions) of the k largest along the axis, the largest first, of equal ones the first.
     """
 def transpose(x, axes = None, *, out = None) -> typing.Any:
     """

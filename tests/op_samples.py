@@ -6,14 +6,14 @@ missing. `python tests/op_samples.py` prints what each record holds.
 
 from __future__ import annotations
 
-from samples import conv, embed, linalg, loss, pointwise, pool, reduce, resize, rnn, shape, update
+from samples import conv, embed, linalg, loss, pointwise, pool, reduce, resize, rnn, shape, sort, update
 from samples.record import Bad, Op, Sample, rng_for
 
 __all__ = ["RECORDS", "Bad", "Op", "Sample", "errors_of", "samples_of"]
 
 RECORDS: dict[str, Op] = {
     op.name: op
-    for family in (pointwise, reduce, linalg, shape, embed, loss, pool, resize, conv, rnn, update)
+    for family in (pointwise, reduce, linalg, shape, embed, loss, pool, resize, sort, conv, rnn, update)
     for op in family.OPS
 }
 

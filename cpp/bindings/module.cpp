@@ -89,6 +89,7 @@ PYBIND11_MODULE(_core, m) {
   bind_random(m);
   bind_conv(m);
   bind_embed(m);
+  bind_sort(m);
   bind_pool(m);
   bind_resize(m);
   bind_rnn(m);

@@ -21,6 +21,8 @@ namespace pl {
   extern const ReduceKernels reduce;           \
   extern const LossKernels loss;               \
   extern const EmbedKernels embed;             \
+  extern const IndexKernels index;             \
+  extern const SortKernels sort;               \
   extern const PoolKernels pool;               \
   extern const ResizeKernels resize;           \
   extern const RandomKernels random;           \
@@ -70,6 +72,8 @@ const KernelTable& table_of(int i) {
    .reduce = name::reduce,           \
    .loss = name::loss,               \
    .embed = name::embed,             \
+   .index = name::index,             \
+   .sort = name::sort,               \
    .pool = name::pool,               \
    .resize = name::resize,           \
    .random = name::random,           \

@@ -5,6 +5,7 @@
 #include "kernels/conv.h"
 #include "kernels/elementwise.h"
 #include "kernels/embed.h"
+#include "kernels/index.h"
 #include "kernels/linalg.h"
 #include "kernels/loss.h"
 #include "kernels/optim.h"
@@ -13,6 +14,7 @@
 #include "kernels/reduce.h"
 #include "kernels/resize.h"
 #include "kernels/rnn.h"
+#include "kernels/sort.h"
 
 namespace pl {
 
@@ -23,6 +25,8 @@ struct KernelTable {
   ReduceKernels reduce;
   LossKernels loss;
   EmbedKernels embed;
+  IndexKernels index;
+  SortKernels sort;
   PoolKernels pool;
   ResizeKernels resize;
   RandomKernels random;

@@ -30,6 +30,8 @@ from .rnn import *
 from .rnn import __all__ as _rnn
 from .shape import *
 from .shape import __all__ as _shape
+from .sort import *
+from .sort import __all__ as _sort
 from .update import adam_update, assign, assign_add, sgd_update
 
 __all__ = [
@@ -42,6 +44,7 @@ __all__ = [
     *_pool,
     *_resize,
     *_shape,
+    *_sort,
     *_loss,
     *_rnn,
     "conv2d",
