@@ -20,6 +20,7 @@ from samples import (
     resize,
     rnn,
     shape,
+    sort,
     update,
 )
 from samples.record import Bad, Op, Sample, rng_for
@@ -42,6 +43,7 @@ RECORDS: dict[str, Op] = {
         resize,
         rnn,
         shape,
+        sort,
         update,
     )
     for op in family.OPS

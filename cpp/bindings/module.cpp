@@ -92,6 +92,7 @@ PYBIND11_MODULE(_core, m) {
   bind_decomp(m);
   bind_conv(m);
   bind_embed(m);
+  bind_sort(m);
   bind_pool(m);
   bind_resize(m);
   bind_rnn(m);

@@ -15,6 +15,7 @@ void bind_random(pybind11::module_& m);       // ops_random.cpp
 void bind_decomp(pybind11::module_& m);       // ops_decomp.cpp
 void bind_conv(pybind11::module_& m);         // ops_conv.cpp
 void bind_embed(pybind11::module_& m);        // ops_embed.cpp
+void bind_sort(pybind11::module_& m);         // ops_sort.cpp
 void bind_pool(pybind11::module_& m);         // ops_pool.cpp
 void bind_resize(pybind11::module_& m);       // ops_resize.cpp
 void bind_rnn(pybind11::module_& m);          // ops_rnn.cpp

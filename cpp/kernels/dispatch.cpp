@@ -25,6 +25,8 @@ namespace pl {
   extern const NormKernels norm;               \
   extern const AttentionKernels attention;     \
   extern const EmbedKernels embed;             \
+  extern const IndexKernels index;             \
+  extern const SortKernels sort;               \
   extern const PoolKernels pool;               \
   extern const ResizeKernels resize;           \
   extern const RandomKernels random;           \
@@ -94,6 +96,8 @@ const KernelTable& table_of(int i) {
    .norm = name::norm,               \
    .attention = name::attention,     \
    .embed = name::embed,             \
+   .index = name::index,             \
+   .sort = name::sort,               \
    .pool = name::pool,               \
    .resize = name::resize,           \
    .random = name::random,           \

@@ -9,7 +9,7 @@
 // The first bad id is found by a second, serial look at the ids, only when a chunk has met one.
 #include "kernels/embed.h"
 
-#include "core/parallel.h"
+#include "kernels/ids.h"
 #include "kernels/radix.h"
 #include "kernels/simd.h"
 
@@ -23,27 +23,6 @@ constexpr int64_t kBlock = 256;        // ids that a task of scatter_add looks a
 constexpr int64_t kScanElements = 16;  // additions that take as long as four looks at an id
 constexpr int64_t kPrefetch = 4;       // rows ahead, of tables larger than ...
 constexpr int64_t kCached = 1 << 18;   // ... so many bytes
-
-// Ids outside [0, rows) become -1.
-template <class Id>
-PL_INLINE int64_t row_of(Id id, int64_t rows, bool wrap) {
-  int64_t row = static_cast<int64_t>(id);
-  if (wrap && row < 0) row += rows;
-  return row >= 0 && row < rows ? row : -1;
-}
-
-template <class Id>
-void note_first_bad(const Id* ids, int64_t n, int64_t rows, bool wrap, Status* status) {
-  if (!status || status->code != Status::ok) return;
-  for (int64_t i = 0; i < n; ++i) {
-    if (row_of(ids[i], rows, wrap) >= 0) continue;
-    status->position = i;
-    status->value = static_cast<int64_t>(ids[i]);
-    status->bound = rows;
-    status->code = Status::index_out_of_range;
-    return;
-  }
-}
 
 int64_t bytes_of(DType t) {
   switch (t) {
@@ -264,7 +243,7 @@ struct SegmentWork {
 };
 int64_t segment_sum_workspace(int64_t n) {
   return n * static_cast<int64_t>(2 * sizeof(KeyPlace) + sizeof(int64_t)) +
-         static_cast<int64_t>(sizeof(int64_t)) * (1 + kRadixCounts);
+         static_cast<int64_t>(sizeof(int64_t)) * (1 + radix_counts(n));
 }
 SegmentWork segment_work(const SegmentSumArgs& a) {
   KeyPlace* pairs = static_cast<KeyPlace*>(a.work);

@@ -8,6 +8,7 @@
 #include "kernels/decomp.h"
 #include "kernels/elementwise.h"
 #include "kernels/embed.h"
+#include "kernels/index.h"
 #include "kernels/linalg.h"
 #include "kernels/loss.h"
 #include "kernels/norm.h"
@@ -18,6 +19,7 @@
 #include "kernels/reduce.h"
 #include "kernels/resize.h"
 #include "kernels/rnn.h"
+#include "kernels/sort.h"
 
 namespace pl {
 
@@ -32,6 +34,8 @@ struct KernelTable {
   NormKernels norm;
   AttentionKernels attention;
   EmbedKernels embed;
+  IndexKernels index;
+  SortKernels sort;
   PoolKernels pool;
   ResizeKernels resize;
   RandomKernels random;

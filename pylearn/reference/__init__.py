@@ -40,6 +40,9 @@ from .shape import *
 from .shape import __all__ as _shape
 from .update import *
 from .update import __all__ as _update
+from .sort import *
+from .sort import __all__ as _sort
+from .update import adam_update, assign, assign_add, sgd_update
 
 __all__ = [
     *_elementwise,
@@ -53,6 +56,7 @@ __all__ = [
     *_resize,
     *_decomp,
     *_shape,
+    *_sort,
     *_loss,
     *_norm,
     *_attention,
