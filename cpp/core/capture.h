@@ -27,8 +27,8 @@ struct Launch {
 // What a recording left behind.
 class Plan : public RefCounted {
  public:
-  // Repeats the launches. IndexError or LinAlgError when a kernel met an id out of range or a matrix that
-  // fails; Interrupted on Ctrl-C, between launches.
+  // Repeats the launches. IndexError or LinAlgError when a kernel met an id out of range or a matrix that has no
+  // such decomposition; Interrupted on Ctrl-C, between launches.
   void run();
 
   std::vector<Launch> launches;
