@@ -11,23 +11,60 @@
 namespace pl::PL_ISA {
 namespace {
 
-// The strip's square on the diagonal: U'U = it, in place. Returns the row (from 1) of the first pivot that is not
-// positive, or 0.
+// Columns of a strip that are factored with its square on the diagonal: a vector, where that is wider.
 template <class T>
-int64_t factor_square(T* u, int64_t ld, int64_t n, Coefficients<T>& f) {
-  for (int64_t i = 0; i < n; ++i) {
-    const T pivot = u[i * ld + i];
+inline constexpr int64_t kHead = larger(kStrip, width<T>);
+template <class T>
+constexpr int64_t cholesky_ld(int64_t n) {
+  return padded<T>(n + kHead<T> - kStrip);  // the last strip's head lies inside
+}
+
+// U'U = the square on the diagonal of R rows, and the substitution of the head's other columns, in registers; `keep`
+// columns are written. What is left below the diagonal has no meaning. Returns the row (from 1) of the first pivot that is not positive, or 0.
+template <class T, int R>
+int64_t factor_head(T* u, int64_t ld, int64_t keep, Coefficients<T>& f) {
+  constexpr int W = width<T>, C = kHead<T> / W;
+  vec<T> row[R][C];
+#pragma GCC unroll 8
+  for (int i = 0; i < R; ++i)
+#pragma GCC unroll 4
+    for (int c = 0; c < C; ++c) row[i][c] = load(u + i * ld + c * W);
+#pragma GCC unroll 8
+  for (int i = 0; i < R; ++i) {
+    const T pivot = row[i][i / W][i % W];
     if (!(pivot > 0)) return i + 1;
     const T d = root(pivot), inverse = T(1) / d;
-    u[i * ld + i] = d;
     f.inverse[i] = inverse;
-    for (int64_t j = i + 1; j < n; ++j) u[i * ld + j] *= inverse;
-    for (int64_t k = i + 1; k < n; ++k) {
-      const T x = f.c[k][i] = -u[i * ld + k];
-      for (int64_t j = k; j < n; ++j) u[k * ld + j] = fma_(x, u[i * ld + j], u[k * ld + j]);
+#pragma GCC unroll 4
+    for (int c = i / W; c < C; ++c) {
+      row[i][c] *= broadcast(inverse);
+      if ((c + 1) * W <= keep)
+        store(u + i * ld + c * W, row[i][c]);
+      else if (c * W < keep)
+        store_n(u + i * ld + c * W, row[i][c], keep - c * W);
+    }
+    u[i * ld + i] = d;
+#pragma GCC unroll 8
+    for (int k = i + 1; k < R; ++k) {
+      const T x = f.c[k][i] = -row[i][k / W][k % W];
+#pragma GCC unroll 4
+      for (int c = k / W; c < C; ++c) row[k][c] = fma_(broadcast(x), row[i][c], row[k][c]);
     }
   }
   return 0;
+}
+template <class T>
+int64_t factor_head(int64_t rows, T* u, int64_t ld, int64_t keep, Coefficients<T>& f) {
+  switch (rows) {
+    case 1: return factor_head<T, 1>(u, ld, keep, f);
+    case 2: return factor_head<T, 2>(u, ld, keep, f);
+    case 3: return factor_head<T, 3>(u, ld, keep, f);
+    case 4: return factor_head<T, 4>(u, ld, keep, f);
+    case 5: return factor_head<T, 5>(u, ld, keep, f);
+    case 6: return factor_head<T, 6>(u, ld, keep, f);
+    case 7: return factor_head<T, 7>(u, ld, keep, f);
+    default: return factor_head<T, 8>(u, ld, keep, f);
+  }
 }
 
 // The upper triangle of u (n, padded) in place; `above` has room for kBlock * n elements.
@@ -39,13 +76,13 @@ int64_t cholesky_upper(T* u, int64_t ld, int64_t n, T* above) {
     const int64_t j1 = smaller(j0 + kBlock, n), size = j1 - j0;
     if (j0 > 0) copy_negated(u + j0, ld, j0, size, above, kBlock);
     for (int64_t r = 0; r < size; r += kStrip) {
-      const int64_t rows = smaller(kStrip, size - r);
+      const int64_t rows = smaller(kStrip, size - r), keep = smaller(kHead<T>, size - r);
       T* const strip = u + (j0 + r) * ld + j0 + r;
       product(rows, size - r, j0, above + r, kBlock, true, u + j0 + r, ld, strip, ld, true);
       product(rows, size - r, r, block + r, kBlock, true, u + j0 * ld + j0 + r, ld, strip, ld, true);
       Coefficients<T>& here = f[r / kStrip];
-      if (const int64_t wrong = factor_square(strip, ld, rows, here)) return j0 + r + wrong;
-      substitute(rows, here, strip + rows, ld, size - r - rows);
+      if (const int64_t wrong = factor_head(rows, strip, ld, keep, here)) return j0 + r + wrong;
+      substitute(rows, here, strip + keep, ld, size - r - keep);
       copy_negated(strip, ld, rows, size - r, block + r * kBlock + r, kBlock);
     }
     const double per_column =
@@ -66,7 +103,7 @@ int64_t cholesky_upper(T* u, int64_t ld, int64_t n, T* above) {
 
 template <class T>
 T* cholesky_places(Arena& arena, int64_t n, T** above) {
-  T* const u = arena.take<T>(n * padded<T>(n));
+  T* const u = arena.take<T>(n * cholesky_ld<T>(n));
   *above = arena.take<T>(kBlock * n);
   return u;
 }
@@ -80,7 +117,7 @@ BatchPlan cholesky_plan(const CholeskyArgs& g) {
 
 template <class T>
 void cholesky_of(const CholeskyArgs& g) {
-  const int64_t n = g.n, ld = padded<T>(n);
+  const int64_t n = g.n, ld = cholesky_ld<T>(n);
   int32_t minor = 0;
   const int64_t failed = for_batch(cholesky_plan<T>(g), g.work, &minor, [&](int64_t item, Arena arena) {
     const T* const a = static_cast<const T*>(g.a) + item * n * n;

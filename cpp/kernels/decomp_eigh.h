@@ -109,11 +109,15 @@ template <class T>
 int64_t iterate_ql(T* d, T* e, int64_t n, Sweeps<T>& sweeps) {
   int64_t left = kIterations * n;
   if (n > 0) e[n - 1] = 0;
+  // Rotations of the large elements leave this much anywhere: where all around is smaller, waiting for less is no use.
+  const T top = largest(d, n), side = largest(e, n), noise = T(0.5) * kEpsilon<T> * (top > side ? top : side);
   for (int64_t l = 0; l < n; ++l) {
     for (;;) {
       int64_t m = l;
       for (; m + 1 < n; ++m)
-        if (magnitude(e[m]) <= kEpsilon<T> * (magnitude(d[m]) + magnitude(d[m + 1])) * T(0.5)) break;
+        if (magnitude(e[m]) <= kEpsilon<T> * (magnitude(d[m]) + magnitude(d[m + 1])) ||
+            magnitude(e[m]) <= noise)
+          break;
       if (m == l) break;
       if (left-- == 0) return l + 1;
       T g = (d[l + 1] - d[l]) / (2 * e[l]), r = root(fma_(g, g, T(1)));

@@ -135,7 +135,7 @@ int64_t iterate_qr(T* d, T* e, int64_t n, Sweeps<T>& left, Sweeps<T>& right) {
   for (int64_t end = n - 1; end > 0;) {
     int64_t first = end;
     for (; first > 0; --first)
-      if (magnitude(e[first - 1]) <= T(0.5) * eps * (magnitude(d[first - 1]) + magnitude(d[first]))) {
+      if (magnitude(e[first - 1]) <= 2 * eps * (magnitude(d[first - 1]) + magnitude(d[first]))) {
         e[first - 1] = 0;
         break;
       }

@@ -575,6 +575,7 @@ OPS = [
         big=lambda rng, dtype: [Sample((ranked(rng, (300, 60), dtype), array(rng, (300, 20), dtype)))],
         draw=_draw_lstsq,
         result=("same", "same", "int64", "same"),
+        same_bits=False,
         out=False,
         torch=_torch_lstsq,
     ),
