@@ -9,6 +9,7 @@
 #include <pybind11/stl.h>
 #include "core/capture.h"
 #include "ops/common.h"
+#include "ops/fuse.h"
 
 namespace pl {
 namespace {
@@ -49,7 +50,7 @@ class PyPlan {
     if (recorder() == recorder_.get()) set_recorder(nullptr);
     Ref<Plan> plan = recorder_->finish();
     std::string reason = recorder_->reason();
-    recorder_.reset();
+    const std::unique_ptr<Recorder> recording = std::move(recorder_);
     std::set<Storage*> kept;
     for (py::handle h : outputs) {
       plan->outputs.push_back(h.cast<Tensor&>().detach());
@@ -60,8 +61,10 @@ class PyPlan {
       reason =
           "tensors made inside the step are still referred to from outside it, and a replay would overwrite "
           "them";
-    if (reason.empty()) plan_ = plan;
-    return reason;
+    if (!reason.empty()) return reason;
+    ops::fuse(*recording, plan->outputs);
+    plan_ = plan;
+    return "";
   }
 
   std::vector<Tensor> run(const py::iterable& inputs, bool copy) {
@@ -239,6 +242,8 @@ void bind_capture(py::module_& m) {
            "Is it now what it was then, bit for bit?")
       .def_property_readonly("launches", &PyPlan::launches, "The kernels called, in order.")
       .def_property_readonly("memory", &PyPlan::memory, "Bytes of the step's own memory.");
+  m.def("set_fusion", &ops::set_fusion, py::arg("on"),
+        "Whether neighbouring launches of steps recorded from now on are joined; returns what held before.");
   m.def("is_recording", [] { return recorder() != nullptr; });
   m.def(
       "abandon_recording",

@@ -32,7 +32,9 @@ void raise_if_interrupted() {
 Recorder::Recorder() : plan_(make<Plan>()) { plan_->pool = make<Pool>(); }
 
 void Recorder::touch(Storage& storage, bool written) {
-  if (storage.pool() == plan_->pool.get()) return;
+  const bool own = storage.pool() == plan_->pool.get();
+  touches_.push_back({storage.serial(), storage.data(), storage.bytes(), written, own});
+  if (own) return;
   auto [it, inserted] = touched_.try_emplace(&storage, false);
   if (inserted) plan_->external.emplace_back(&storage);
   if (written && !it->second) {
@@ -41,14 +43,19 @@ void Recorder::touch(Storage& storage, bool written) {
   }
 }
 
-void Recorder::add(Launch launch, const void* args, size_t size, double cost) {
-  auto& bytes = plan_->arguments;
-  size_t at = (bytes.size() + 15) / 16 * 16;
-  bytes.resize(at + size);
-  std::memcpy(bytes.data() + at, args, size);
+void Plan::add(Launch launch, const void* args, size_t size) {
+  size_t at = (arguments.size() + 15) / 16 * 16;
+  arguments.resize(at + size);
+  std::memcpy(arguments.data() + at, args, size);
   launch.args = static_cast<uint32_t>(at);
-  plan_->launches.push_back(launch);
+  launch.size = static_cast<uint32_t>(size);
+  launches.push_back(launch);
+}
+
+void Recorder::add(Launch launch, const void* args, size_t size, double cost) {
+  plan_->add(launch, args, size);
   plan_->cost += cost;
+  ends_.push_back(touches_.size());
 }
 
 Status* Recorder::status(const char* op, const char* argument) {

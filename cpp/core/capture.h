@@ -3,7 +3,9 @@
 // addresses, so it gives the same bits.
 #pragma once
 #include <cstring>
+#include <deque>
 #include <memory>
+#include <span>
 #include <string>
 #include <type_traits>
 #include <unordered_map>
@@ -21,7 +23,16 @@ struct Launch {
   const char* name;
   void (*call)(KernelFn, const void* args);
   KernelFn kernel;
-  uint32_t args;  // offset into Plan::arguments
+  uint32_t args, size;  // offset into Plan::arguments, and bytes
+};
+
+// What a launch touched: a storage, known by its serial number, and where it lies.
+struct Touch {
+  uint64_t serial;
+  const std::byte* data;
+  size_t bytes;
+  bool written;
+  bool own;  // the step's own memory
 };
 
 // What a recording left behind.
@@ -30,8 +41,12 @@ class Plan : public RefCounted {
   // Repeats the launches. IndexError when a kernel met an id out of range; Interrupted on Ctrl-C, between launches.
   void run();
 
+  // Writes a launch down; where its arguments lie is found here.
+  void add(Launch launch, const void* args, size_t size);
+
   std::vector<Launch> launches;
   std::vector<std::byte> arguments;
+  std::deque<std::string> names;       // of launches that were joined
   double cost = 0;                     // of one run, see launch()
   Ref<Pool> pool;                      // the step's private memory
   std::vector<Ref<Storage>> external;  // everything else the launches touch, kept alive
@@ -53,6 +68,10 @@ class Recorder {
   Ref<Plan> finish() { return plan_; }
 
   void touch(Storage& storage, bool written);
+  // What launch i touched. The arrays read on the way to it are counted as its own.
+  std::span<const Touch> touches(size_t i) const {
+    return {touches_.data() + (i ? ends_[i - 1] : 0), touches_.data() + ends_[i]};
+  }
   void add(Launch launch, const void* args, size_t size, double cost);
   Status* status(const char* op, const char* argument);
   // The recording cannot be used (a value was read, ...). The step itself goes on.
@@ -64,6 +83,8 @@ class Recorder {
  private:
   Ref<Plan> plan_;
   std::unordered_map<Storage*, bool> touched_;  // -> written
+  std::vector<Touch> touches_;
+  std::vector<size_t> ends_;  // of each launch's touches
   std::string reason_;
 };
 
@@ -100,7 +121,7 @@ void launch(const char* name, void (*kernel)(Stream, const Args&), const Args& a
     auto call = [](KernelFn k, const void* a) {
       reinterpret_cast<void (*)(Stream, const Args&)>(k)(Stream{}, *static_cast<const Args*>(a));
     };
-    r->add({name, call, reinterpret_cast<KernelFn>(kernel), 0}, &args, sizeof(Args), cost);
+    r->add({name, call, reinterpret_cast<KernelFn>(kernel), 0, 0}, &args, sizeof(Args), cost);
   }
   raise_if_interrupted();
 }

@@ -46,15 +46,18 @@ class Storage : public RefCounted {
   size_t bytes() const { return bytes_; }  // from data() on; 0 for foreign memory that is not contiguous
   bool readonly() const { return readonly_; }
   Pool* pool() const { return pool_.get(); }
+  uint64_t serial() const { return serial_; }  // no other storage has had this number
   // Counts the writes in place, so that autograd can tell when a saved tensor has changed.
   uint32_t version() const { return version_.load(std::memory_order_relaxed); }
   void bump() { version_.fetch_add(1, std::memory_order_relaxed); }
 
  private:
+  static inline std::atomic<uint64_t> next_serial_{0};
   Ref<Pool> pool_;
   std::byte* data_ = nullptr;
   size_t bytes_ = 0;
   bool readonly_ = false;
+  uint64_t serial_ = next_serial_.fetch_add(1, std::memory_order_relaxed);
   std::atomic<uint32_t> version_{0};
   std::function<void()> release_;
 };

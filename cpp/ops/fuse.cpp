@@ -1,0 +1,160 @@
+#include "ops/fuse.h"
+
+#include <atomic>
+#include <limits>
+#include <unordered_map>
+
+#include "ops/chain.h"
+#include "ops/common.h"
+
+namespace pl::ops {
+namespace {
+
+std::atomic<bool> enabled{true};
+
+// A recording, with what the patterns ask about it.
+class Recorded {
+ public:
+  Recorded(Recorder& recorder, const std::vector<Tensor>& outputs)
+      : recorder_(recorder), plan_(recorder.plan()) {
+    for (size_t i = 0; i < size(); ++i)
+      for (const Touch& t : recorder.touches(i)) {
+        auto [it, first] = uses_.try_emplace(t.serial, Use{i, i});
+        if (!first) it->second.last = i;
+      }
+    for (const Tensor& t : outputs) uses_[t.storage().serial()].last = std::numeric_limits<size_t>::max();
+  }
+
+  size_t size() const { return plan_.launches.size(); }
+  const Launch& launch(size_t i) const { return plan_.launches[i]; }
+  const Plan& plan() const { return plan_; }
+
+  template <class Args>
+  bool is(size_t i, void (*kernel)(Stream, const Args&), Args& args) const {
+    if (i >= size() || launch(i).kernel != reinterpret_cast<KernelFn>(kernel)) return false;
+    std::memcpy(&args, plan_.arguments.data() + launch(i).args, sizeof(args));
+    return true;
+  }
+
+  // Is what lies at p the step's own, written here, and of no use outside the launches [first, last]?
+  bool passing(const void* p, size_t first, size_t last) const {
+    bool written = false;
+    for (size_t i = first; i <= last; ++i)
+      for (const Touch& t : recorder_.touches(i)) {
+        if (p < t.data || p >= t.data + t.bytes) continue;
+        const Use use = uses_.at(t.serial);
+        if (!t.own || use.first < first || use.last > last) return false;
+        written |= t.written;
+      }
+    return written;
+  }
+
+  // Does launch i touch any of these bytes?
+  bool touches(size_t i, const void* p, size_t bytes) const {
+    const std::byte* data = static_cast<const std::byte*>(p);
+    for (const Touch& t : recorder_.touches(i))
+      if (t.data < data + bytes && data < t.data + t.bytes) return true;
+    return false;
+  }
+
+ private:
+  struct Use {
+    size_t first, last;
+  };
+  Recorder& recorder_;
+  const Plan& plan_;
+  std::unordered_map<uint64_t, Use> uses_;
+};
+
+// What a pattern writes: the joined launches.
+class Joined {
+ public:
+  template <class Args>
+  void add(const std::string& name, void (*kernel)(Stream, const Args&), const Args& args) {
+    plan.names.push_back(name);
+    auto call = [](KernelFn k, const void* a) {
+      reinterpret_cast<void (*)(Stream, const Args&)>(k)(Stream{}, *static_cast<const Args*>(a));
+    };
+    plan.add({plan.names.back().c_str(), call, reinterpret_cast<KernelFn>(kernel), 0, 0}, &args,
+             sizeof(args));
+  }
+  Plan& plan;
+};
+
+// -- the patterns: each looks at launch i, writes what stands for it and its neighbours, and returns how many it took ----
+
+// A matrix product, then relu, sigmoid or tanh of it: the product's own epilogue does it.
+size_t product_then_activation(const Recorded& r, size_t i, Joined& out) {
+  GemmArgs gemm;
+  UnaryArgs unary;
+  if (!r.is(i, kernels().linalg.gemm, gemm) || !r.is(i + 1, kernels().elementwise.unary, unary)) return 0;
+  const Activation activation = unary.op == UnaryOp::relu      ? Activation::relu
+                                : unary.op == UnaryOp::sigmoid ? Activation::sigmoid
+                                : unary.op == UnaryOp::tanh    ? Activation::tanh
+                                                               : Activation::none;
+  if (activation == Activation::none || gemm.activation != Activation::none || gemm.accumulate) return 0;
+  const int64_t n = gemm.batch * gemm.m * gemm.n;
+  const bool whole = gemm.ldc == gemm.n && (gemm.batch == 1 || gemm.batch_c == gemm.m * gemm.n);
+  const bool flat =
+      unary.ndim == 1 && unary.shape[0] == n && unary.stride_x[0] == 1 && unary.stride_y[0] == 1;
+  if (!whole || !flat || unary.x != gemm.c || !r.passing(gemm.c, i, i + 1)) return 0;
+  if (unary.y != gemm.c && r.touches(i, unary.y, static_cast<size_t>(n) * itemsize(gemm.dtype))) return 0;
+  gemm.activation = activation;
+  gemm.c = unary.y;
+  out.add(std::string(r.launch(i).name) + "+" + r.launch(i + 1).name, kernels().linalg.gemm, gemm);
+  return 2;
+}
+
+// Pointwise launches over the same elements in a row: walked together (chain.h).
+size_t pointwise_run(const Recorded& r, size_t i, Joined& out) {
+  ChainArgs chain;
+  chain.count = 0;
+  std::string name;
+  size_t end = i;
+  for (; end < r.size(); ++end) {
+    Link& next = chain.links[chain.count];
+    if (chain.count == kMaxLinks || !make_link(r.plan(), r.launch(end), next)) break;
+    if (!may_follow(std::span(chain.links, chain.count), next)) break;
+    ++chain.count;
+    name += (end > i ? "+" : "") + std::string(r.launch(end).name);
+  }
+  if (chain.count < 2) return 0;
+  chain.n = chain.links[0].n;
+  const std::span<Link> links(chain.links, chain.count);
+  for (const Link& l : links)
+    for (const Operand& o : std::span(l.operand, l.count))
+      if (o.written && o.slot < 0 && r.passing(o.p, i, end - 1)) keep_in_scratch(links, o.p);
+  out.add(name, run_chain, chain);
+  return end - i;
+}
+
+using Pattern = size_t (*)(const Recorded&, size_t, Joined&);
+constexpr Pattern kPatterns[] = {product_then_activation, pointwise_run};
+
+}  // namespace
+
+void fuse(Recorder& recorder, const std::vector<Tensor>& outputs) {
+  if (!enabled) return;
+  const Recorded recorded(recorder, outputs);
+  Plan joined;
+  Joined out{joined};
+  for (size_t i = 0; i < recorded.size();) {
+    size_t taken = 0;
+    for (Pattern pattern : kPatterns)
+      if ((taken = pattern(recorded, i, out))) break;
+    if (!taken) {
+      const Launch& l = recorded.launch(i);
+      joined.add(l, recorded.plan().arguments.data() + l.args, l.size);
+      taken = 1;
+    }
+    i += taken;
+  }
+  Plan& plan = recorder.plan();
+  plan.launches = std::move(joined.launches);
+  plan.arguments = std::move(joined.arguments);
+  plan.names = std::move(joined.names);
+}
+
+bool set_fusion(bool on) { return enabled.exchange(on); }
+
+}  // namespace pl::ops
