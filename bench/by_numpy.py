@@ -71,7 +71,9 @@ def lstm_both(dy: Array, x: Array, w: Array, u: Array, b: Array) -> tuple[Array,
     """y, dx, dw, du, db."""
     batch, steps, units = len(x), x.shape[1], len(u)
     z = x @ w + b
-    y, cells = (np.zeros((batch, steps + 1, units), x.dtype) for _ in range(2))  # the first is the state before
+    y, cells = (
+        np.zeros((batch, steps + 1, units), x.dtype) for _ in range(2)
+    )  # the first is the state before
     gates = np.empty((batch, steps, 4, units), x.dtype)
     for t in range(steps):
         a = (z[:, t] + y[:, t] @ u).reshape(batch, 4, units)

@@ -49,7 +49,9 @@ class Matmul:
         self._stream = self._new("stream", self._engine, _IN_ORDER)
         self._arrays = (a, b, np.empty((a.shape[0], b.shape[1]), np.float32))
         forms = [self._form(x) for x in self._arrays]
-        description = self._new("matmul_primitive_desc", self._engine, forms[0], forms[1], None, forms[2], None)
+        description = self._new(
+            "matmul_primitive_desc", self._engine, forms[0], forms[1], None, forms[2], None
+        )
         self._primitive = self._new("primitive", description)
         memories = [
             self._new("memory", form, self._engine, ctypes.c_void_p(x.ctypes.data))

@@ -20,7 +20,8 @@ FLUSH_BYTES = 2**26  # read between two cold calls: more than the caches hold
 
 @dataclass(frozen=True)
 class Effort:
-    """How long to measure: rounds, seconds of a block, and the pause before it.
+    """How long to measure: rounds (when they take more than ``budget`` seconds, ``fewest``), seconds of a block, and
+    the pause before it.
 
     The pause lets the workers of the side before fall asleep: OpenMP's and OpenBLAS' keep spinning for a while.
     """
@@ -29,6 +30,8 @@ class Effort:
     block: float
     pause: float
     cold_rounds: int
+    fewest: int = 3
+    budget: float = 6.0
 
 
 FULL = Effort(rounds=9, block=0.02, pause=0.03, cold_rounds=5)
@@ -91,7 +94,10 @@ def alternate(sides: Sequence[Timed], effort: Effort) -> list[Timing]:
     """Times of one call of each side."""
     calls = [calls_of(side, effort.block) for side in sides]
     times: list[list[float]] = [[] for _ in sides]
-    for _ in range(effort.rounds):
+    end = time.perf_counter() + effort.budget
+    for i in range(effort.rounds):
+        if i >= effort.fewest and time.perf_counter() > end:
+            break
         for side, count, found in zip(sides, calls, times, strict=True):
             if effort.pause:
                 time.sleep(effort.pause)

@@ -237,6 +237,10 @@ class Plan:
         """
         '' when the plan can be run, else why not.
         """
+    def profile(self, rounds: typing.SupportsInt | typing.SupportsIndex = 9) -> list[tuple[str, float]]:
+        """
+        (kernel, seconds) of each launch, in order: medians of so many runs on the inputs of the last one, whose effects on weights and counters are undone. ValueError for rounds outside [1, 1000].
+        """
     def restore_state(self, state: PlanState) -> None:
         ...
     def run(self, inputs: collections.abc.Iterable, copy: bool = True) -> list[Tensor]:

@@ -40,7 +40,11 @@ def conv2d(batch: int, channels: int, size: int, filters: int, kernel: int, padd
     out = size + 2 * pad - kernel + 1
 
     def build() -> Any:
-        x, w, b = normal(batch, size, size, channels), normal(kernel, kernel, channels, filters), normal(filters)
+        x, w, b = (
+            normal(batch, size, size, channels),
+            normal(kernel, kernel, channels, filters),
+            normal(filters),
+        )
         dy = normal(batch, out, out, filters)
         return (_both if both else _forward)(x, w, b, dy, pad, padding)
 

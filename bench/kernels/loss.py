@@ -30,7 +30,11 @@ def cross_entropy(rows: int, classes: int) -> Case:
             (_, losses), dx = jax.value_and_grad(loss, has_aux=True)(x)
             return losses, dx
 
-        sides: Sides = [ours(pylearn), *numpy_sides("cross_entropy_both", x, y)[:1], *jax_sides(jax_step, x, y)]
+        sides: Sides = [
+            ours(pylearn),
+            *numpy_sides("cross_entropy_both", x, y)[:1],
+            *jax_sides(jax_step, x, y),
+        ]
         if torch is not None:
             tx, ty = torch_tensor(x).requires_grad_(), torch_tensor(y)
 

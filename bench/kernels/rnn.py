@@ -119,12 +119,16 @@ def activation(batch: int, steps: int, features: int, units: int, name: str) -> 
     """Another activation than tanh beside tanh itself, which is the first: torch has no such LSTM."""
 
     def build() -> Any:
-        x, (w, u, b), dy = normal(batch, steps, features), _weights(features, units), normal(batch, steps, units)
+        x, (w, u, b), dy = (
+            normal(batch, steps, features),
+            _weights(features, units),
+            normal(batch, steps, units),
+        )
 
         def of(activation: str, title: str) -> Side:
             lstm = op("lstm")
             made = vjp_side(lambda x, w, u, b: lstm(x, w, u, b, activation=activation)[0], dy, x, w, u, b)
-            return Side(title, made.run, lambda: [])
+            return Side(title, made.run, list)
 
         return [], [ours(lambda: of(name, "pylearn")), ours(lambda: of("tanh", "pylearn tanh"))]
 

@@ -1,5 +1,7 @@
 #include "core/capture.h"
 
+#include <chrono>
+
 namespace pl {
 namespace {
 thread_local Recorder* current = nullptr;
@@ -63,11 +65,14 @@ Status* Recorder::status(const char* op, const char* argument) {
   return plan_->checks.back().status.get();
 }
 
-void Plan::run() {
+void Plan::run(double* seconds) {
   {
+    using Clock = std::chrono::steady_clock;
     GilRelease unlocked(cost);
     for (const Launch& l : launches) {
+      const auto start = seconds ? Clock::now() : Clock::time_point();
       l.call(l.kernel, arguments.data() + l.args);
+      if (seconds) *seconds++ = std::chrono::duration<double>(Clock::now() - start).count();
       if (interrupted()) break;
     }
   }

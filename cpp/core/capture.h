@@ -39,7 +39,8 @@ struct Touch {
 class Plan : public RefCounted {
  public:
   // Repeats the launches. IndexError when a kernel met an id out of range; Interrupted on Ctrl-C, between launches.
-  void run();
+  // `seconds`, if given, takes the time of each launch.
+  void run(double* seconds = nullptr);
 
   // Writes a launch down; where its arguments lie is found here.
   void add(Launch launch, const void* args, size_t size);
