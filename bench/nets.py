@@ -5,6 +5,7 @@ models.py builds them with pylearn, models_torch.py and models_jax.py with the p
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -88,7 +89,7 @@ def _dense(i: int, o: int) -> Layer:
 
 
 def mlp(name: str, batch: int, *sizes: int, dropout: bool = False) -> Net:
-    pairs = list(zip(sizes, sizes[1:], strict=False))
+    pairs = list(itertools.pairwise(sizes))
     targets = _uniform(1) if sizes[-1] == 1 else _ids(sizes[-1])
     return Net(
         name, batch, [_dense(*pair) for pair in pairs], [batch * i * o for i, o in pairs], _uniform(sizes[0]),

@@ -231,17 +231,19 @@ def shares(row: Row, at_most: int = 8) -> str:
 
 
 def memory_table(peaks: Sequence[Peak]) -> list[str]:
-    sides = [side for side in SIDES if any(side in peak.peak for peak in peaks)]
-    if not sides:
-        return []
+    sides = [side for side in SIDES if any(side in peak.over_imports for peak in peaks)]
     titles = ["step", *(peers.TITLES.get(side, side) for side in sides)]
     lines = [f"| {' | '.join(titles)} |", f"|{'---|' * len(titles)}"]
     for peak in peaks:
         cells = []
         for side in sides:
-            found = f"{peak.peak[side] / 2**20:,.1f}" if side in peak.peak else "–"
-            both = side in peak.peak and "pylearn" in peak.peak and not side.startswith("pylearn")
-            cells.append(f"{found} ({peak.ratio(side):.2f}×)" if both else found)
+            if side not in peak.over_imports:
+                cells.append("–")
+                continue
+            levels = [peak.over_small_step[side], peak.over_imports[side]]
+            text = " / ".join(f"{level / 2**20:,.1f}" for level in levels)
+            both = not side.startswith("pylearn") and "pylearn" in peak.over_imports
+            cells.append(f"{text} ({peak.ratio(side):.2f}×)" if both else text)
         lines.append(f"| {peak.name} | {' | '.join(cells)} |")
     return lines
 
@@ -288,8 +290,9 @@ def markdown(records: Sequence[Record], order: Sequence[str] = ()) -> str:
         if peaks:
             lines += [
                 "", f"### Peak memory of training, {machine}", "",
-                "MiB that a fresh process reaches in a few steps over what it held after its imports; pylearn is `fit`.",
-                "", *memory_table(peaks),
+                "MiB that a fresh process reaches in a few steps, over what it held after one of the smallest network",
+                "(in brackets a peer's over pylearn's), and / over that after its imports; pylearn is `fit`.", "",
+                *memory_table(peaks),
             ]  # fmt: skip
         if demands := checks(rows, peaks):
             lines += ["", f"### What must hold, {machine}", "", *(f"- {check.text()}" for check in demands)]

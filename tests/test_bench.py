@@ -212,7 +212,9 @@ def test_models_hold_the_nets_weights(name):
 
 def test_record_and_report_round_trip(tmp_path):
     profiled = row("step", "cnn", "step", flops=1e9, profile=[("gemm", 0.6), ("relu", 0.1), ("gemm", 0.1)])
-    peak = memory.Peak("cnn", 2, {"pylearn": 2.0**20, "torch": 2.0**21}, {})
+    peak = memory.Peak(
+        "cnn", 2, {"pylearn": 2.0**21, "torch": 2.0**22}, {"pylearn": 2.0**20, "torch": 2.0**21}, {}
+    )
     first = record(
         [row(fractions={"fma": 0.9}, flops=2e9), row("add", "16 elements"), profiled], peaks=[peak]
     )
@@ -224,7 +226,7 @@ def test_record_and_report_round_trip(tmp_path):
     text = report.markdown(again)
     assert "## test-2c" in text and "| matmul 1024x1024x1024 | 1 |" in text and "(2.00×)" in text
     assert "not measured: JAX, not installed" in text and "0.90 of fma" in text
-    assert "gemm 70%, relu 10%, outside 20%" in text and "| cnn | 1.0 | 2.0 (2.00×) |" in text
+    assert "gemm 70%, relu 10%, outside 20%" in text and "| cnn | 1.0 / 2.0 | 2.0 / 4.0 (2.00×) |" in text
     assert "matmul 1024" not in report.markdown(again, ["add 16 elements"])
 
 
@@ -272,7 +274,7 @@ def test_checks():
     assert [check.holds for check in checks.checks(small)] == [False, True]
     titles = CASES.keys()
     assert {"step mlp 64-100-10 b32", "predict mlp 64-100-10, one row"} <= titles  # named in checks.py
-    peak = memory.Peak("cnn", 2, {"pylearn": 2.0, "torch": 1.0}, {})
+    peak = memory.Peak("cnn", 2, {}, {"pylearn": 2e8, "torch": 1e8}, {})
     assert [check.holds for check in checks.checks([], [peak])] == [False]
 
 
