@@ -109,6 +109,12 @@ ALL: dict[str, Activation] = {
     "hard_silu": hard_silu, "hard_swish": hard_silu, "exponential": exponential, "mish": mish,
 }  # fmt: skip
 
+# Names under which products and convolutions apply an activation themselves. Not sigmoid: a cross-entropy after it
+# starts from what the sigmoid was given.
+FUSED: dict[Activation, str] = {relu: "relu", tanh: "tanh"}
+# What the ops over sequences take.
+RECURRENT = ("linear", "tanh", "sigmoid", "relu", "hard_sigmoid", "softsign", "elu")
+
 
 def get(identifier: str | Activation | dict[str, Any] | None) -> Activation:
     """An activation from its name, a callable, a saved configuration, or None (linear).

@@ -6,13 +6,39 @@ missing. `python tests/op_samples.py` prints what each record holds.
 
 from __future__ import annotations
 
-from samples import conv, linalg, loss, pointwise, reduce, rnn, shape, update
+from samples import (
+    attention,
+    conv,
+    linalg,
+    loss,
+    norm,
+    pointwise,
+    pool,
+    reduce,
+    rnn,
+    shape,
+    update,
+)
 from samples.record import Bad, Op, Sample, rng_for
 
 __all__ = ["RECORDS", "Bad", "Op", "Sample", "errors_of", "samples_of"]
 
 RECORDS: dict[str, Op] = {
-    op.name: op for family in (pointwise, reduce, linalg, shape, loss, conv, rnn, update) for op in family.OPS
+    op.name: op
+    for family in (
+        pointwise,
+        reduce,
+        linalg,
+        shape,
+        loss,
+        norm,
+        pool,
+        conv,
+        rnn,
+        attention,
+        update,
+    )
+    for op in family.OPS
 }
 
 

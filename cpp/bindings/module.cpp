@@ -86,8 +86,11 @@ PYBIND11_MODULE(_core, m) {
   bind_elementwise(m);
   bind_ops(m);
   bind_loss(m);
+  bind_norm(m);
+  bind_attention(m);
   bind_random(m);
   bind_conv(m);
+  bind_pool(m);
   bind_rnn(m);
   bind_optim(m);
   bind_autograd(m);

@@ -1,22 +1,10 @@
 // Random draws.
+#include "bindings/generator.h"
 #include "bindings/module.h"
 #include "bindings/op.h"
 #include "ops/random.h"
 
 namespace pl {
-
-// dropout's generator: None is the default one
-struct GeneratorState {
-  Tensor state;
-};
-template <>
-struct From<GeneratorState> {
-  static GeneratorState get(Call& c, const char* what, py::handle h) {
-    if (h.is_none()) return {ops::default_generator()};
-    if (!is_tensor(h)) c.bad(what, "a Generator's state", h);
-    return {h.cast<Tensor&>()};
-  }
-};
 
 namespace {
 

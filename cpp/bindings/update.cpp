@@ -9,59 +9,79 @@
 namespace pl {
 namespace {
 
-UpdateRule rule(const std::string& kind, const py::dict& hyper) {
-  UpdateRule r;
-  if (kind == "adam")
-    r.kind = UpdateRule::adam;
-  else if (kind != "sgd")
-    raise<ValueError>("[Update] argument 'kind' must be 'sgd' or 'adam', not '", kind, "'");
-  Call c("Update");
-  for (auto [key, value] : hyper) {
-    std::string k = key.cast<std::string>();
-    if (k == "momentum")
-      r.momentum = c.real("momentum", value);
-    else if (k == "nesterov")
-      r.nesterov = c.boolean("nesterov", value);
-    else if (k == "decoupled")
-      r.decoupled = c.boolean("decoupled", value);
-    else if (k == "beta_1")
-      r.beta_1 = c.real("beta_1", value);
-    else if (k == "beta_2")
-      r.beta_2 = c.real("beta_2", value);
-    else if (k == "epsilon")
-      r.epsilon = c.real("epsilon", value);
-    else
-      raise<ValueError>("[Update] argument 'hyper' has an unknown key '", k, "'");
-  }
-  return r;
+Clip clip_of(const std::string& name) {
+  if (name == "value") return Clip::value;
+  if (name == "norm") return Clip::norm;
+  if (name == "global_norm") return Clip::global_norm;
+  raise<ValueError>("[Update] argument 'hyper' has clip '", name,
+                    "'; it must be 'value', 'norm' or 'global_norm'");
 }
 
-const char* slot_name(const UpdateRule::Kind kind, int i) {
-  return kind == UpdateRule::sgd ? "momentum" : i == 0 ? "m" : "v";
+UpdateRule rule(const std::string& kind, const py::dict& hyper) {
+  UpdateRule r;
+  OptimHyper& h = r.hyper;
+  h.rule = optim_rule(kind);
+  const std::pair<const char*, double*> numbers[] = {
+      {"momentum", &h.momentum}, {"rho", &h.rho},         {"beta_1", &h.beta_1},
+      {"beta_2", &h.beta_2},     {"epsilon", &h.epsilon}, {"initial", &r.initial},
+      {"clip_at", &r.clip_at},   {"ema", &r.ema}};
+  const std::pair<const char*, bool*> flags[] = {{"nesterov", &h.nesterov},
+                                                 {"amsgrad", &h.amsgrad},
+                                                 {"centered", &h.centered},
+                                                 {"decoupled", &h.decoupled},
+                                                 {"averages", &r.averages}};
+  const std::pair<const char*, int64_t*> counts[] = {{"accumulate", &r.accumulate},
+                                                     {"overwrite", &r.overwrite}};
+  Call c("Update");
+  for (auto [key, value] : hyper) {
+    const std::string k = key.cast<std::string>();
+    bool known = k == "clip";
+    if (known) r.clip = clip_of(value.cast<std::string>());
+    for (auto [name, place] : numbers)
+      if (k == name) *place = c.real(name, value), known = true;
+    for (auto [name, place] : flags)
+      if (k == name) *place = c.boolean(name, value), known = true;
+    for (auto [name, place] : counts)
+      if (k == name) *place = c.integer(name, value), known = true;
+    if (!known) raise<ValueError>("[Update] argument 'hyper' has an unknown key '", k, "'");
+  }
+  if (r.clip != Clip::none && !(r.clip_at > 0))
+    raise<ValueError>("[Update] argument 'clip_at' must be positive, not ", r.clip_at);
+  if (r.accumulate < 1)
+    raise<ValueError>("[Update] argument 'accumulate' must be at least 1, not ", r.accumulate);
+  if (r.overwrite < 0)
+    raise<ValueError>("[Update] argument 'overwrite' must not be negative, got ", r.overwrite);
+  return r;
 }
 
 // The class Python sees; the parameters' Python objects are kept as given.
 struct PyUpdate {
-  PyUpdate(const std::string& kind, const py::iterable& params, const py::dict& hyper)
-      : rule(pl::rule(kind, hyper)) {
+  PyUpdate(const std::string& kind, const py::iterable& params, const py::dict& hyper) {
     std::vector<Tensor> ts;
     for (py::handle p : params) {
       if (!is_tensor(p))
         raise<TypeError>("[Update] argument 'params' must hold Tensors, not ", Py_TYPE(p.ptr())->tp_name);
       ts.push_back(p.cast<Tensor&>());
     }
-    update = make<Update>(rule, ts);
+    update = make<Update>(rule(kind, hyper), ts);
   }
-  UpdateRule rule;
   Ref<Update> update;
 };
+
+// fn(name such as "m/0", tensor) for the slots of every parameter.
+template <class Fn>
+void each_slot(const Update& u, const Fn& fn) {
+  for (size_t i = 0; i < u.slot_names().size(); ++i)
+    for (size_t j = 0; j < u.params().size(); ++j)
+      fn(std::string(u.slot_names()[i]) + "/" + std::to_string(j), u.slot(i)[j]);
+}
 
 }  // namespace
 
 void bind_update(py::module_& m) {
   py::class_<PyUpdate>(
       m, "Update",
-      "One fused optimizer update of many parameters (kind 'sgd' or 'adam'). Construction moves the "
+      "One fused optimizer update of many parameters (kind 'sgd', 'adam', 'adagrad', ...). Construction moves the "
       "parameters into one arena; gradients are written to .grads; .apply() is one launch.")
       .def(py::init<const std::string&, const py::iterable&, const py::dict&>(), py::arg("kind"),
            py::arg("params"), py::arg("hyper") = py::dict())
@@ -69,8 +89,8 @@ void bind_update(py::module_& m) {
       .def_property_readonly("slots",
                              [](const PyUpdate& u) {
                                py::dict d;
-                               for (int i = 0; i < u.update->slot_count(); ++i)
-                                 d[slot_name(u.rule.kind, i)] = u.update->slot(i);
+                               for (size_t i = 0; i < u.update->slot_names().size(); ++i)
+                                 d[u.update->slot_names()[i]] = u.update->slot(i);
                                return d;
                              })
       .def_property(
@@ -82,6 +102,9 @@ void bind_update(py::module_& m) {
       .def_property(
           "skipped", [](PyUpdate& u) { return u.update->scalars().skipped; },
           [](PyUpdate& u, int64_t v) { u.update->scalars().skipped = v; })
+      .def_property(
+          "waiting", [](PyUpdate& u) { return u.update->scalars().waiting; },
+          [](PyUpdate& u, int64_t v) { u.update->scalars().waiting = v; })
       .def_property_readonly("finite", [](PyUpdate& u) { return u.update->scalars().finite != 0; })
       .def(
           "set_segment",
@@ -103,13 +126,13 @@ void bind_update(py::module_& m) {
             py::dict d;
             d["step"] = u.update->scalars().step;
             d["rate"] = u.update->scalars().rate;
-            for (int i = 0; i < u.update->slot_count(); ++i)
-              for (size_t j = 0; j < u.update->params().size(); ++j)
-                d[py::str(std::string(slot_name(u.rule.kind, i)) + "/" + std::to_string(j))] =
-                    to_numpy(ops::copy(u.update->slot(i)[j]));
+            if (u.update->accumulates()) d["waiting"] = u.update->scalars().waiting;
+            each_slot(*u.update, [&](const std::string& key, const Tensor& slot) {
+              d[py::str(key)] = to_numpy(ops::copy(slot));
+            });
             return d;
           },
-          "Copies: step, rate, and each slot as 'm/0', ...")
+          "Copies: step, rate, with accumulation the gradients waiting, and each slot as 'm/0', ...")
       .def(
           "load_state",
           [](PyUpdate& u, const py::dict& d) {
@@ -119,15 +142,14 @@ void bind_update(py::module_& m) {
                 raise<ValueError>("[Update.load_state] argument 'state' lacks '", key, "'");
               return py::object(d[py::str(key)]);
             };
-            for (int i = 0; i < u.update->slot_count(); ++i)
-              for (size_t j = 0; j < u.update->params().size(); ++j) {
-                std::string key = std::string(slot_name(u.rule.kind, i)) + "/" + std::to_string(j);
-                Tensor value = c.tensor(key.c_str(), get(key));
-                if (!(value.shape() == u.update->slot(i)[j].shape()))
-                  raise<ValueError>("[Update.load_state] '", key, "' has shape ", value.shape(),
-                                    ", expected ", u.update->slot(i)[j].shape());
-                ops::assign(u.update->slot(i)[j], value);
-              }
+            each_slot(*u.update, [&](const std::string& key, const Tensor& slot) {
+              Tensor value = c.tensor(key.c_str(), get(key));
+              if (!(value.shape() == slot.shape()))
+                raise<ValueError>("[Update.load_state] '", key, "' has shape ", value.shape(), ", expected ",
+                                  slot.shape());
+              ops::assign(slot, value);
+            });
+            if (u.update->accumulates()) u.update->scalars().waiting = c.integer("waiting", get("waiting"));
             u.update->scalars().step = c.integer("step", get("step"));
             u.update->scalars().rate = c.real("rate", get("rate"));
           },

@@ -20,7 +20,10 @@ namespace pl {
   extern const ElementwiseKernels elementwise; \
   extern const ReduceKernels reduce;           \
   extern const LossKernels loss;               \
+  extern const NormKernels norm;               \
+  extern const AttentionKernels attention;     \
   extern const EmbedKernels embed;             \
+  extern const PoolKernels pool;               \
   extern const RandomKernels random;           \
   extern const OptimKernels optim;             \
   extern const ConvKernels conv;               \
@@ -67,7 +70,10 @@ const KernelTable& table_of(int i) {
    .elementwise = name::elementwise, \
    .reduce = name::reduce,           \
    .loss = name::loss,               \
+   .norm = name::norm,               \
+   .attention = name::attention,     \
    .embed = name::embed,             \
+   .pool = name::pool,               \
    .random = name::random,           \
    .optim = name::optim,             \
    .conv = name::conv,               \

@@ -1,48 +1,18 @@
-// Philox4x32-10 (Salmon et al. 2011) and what is drawn from it; the mapping from words to elements is in
-// random.h.
+// What is drawn from the words of philox.h; the mapping from words to elements is in random.h.
 //
-// One lane of 64 bits runs one counter, its four words in the low halves of four vectors; the high halves
-// carry rubbish that no product reads. The lanes' counters are ordered so that two zips bring the words into
-// memory order. Words are made a block at a time on the stack, then turned into values: the whole block
-// always runs through the vector formula, so that a value does not depend on n. Parallel over blocks, 64 a
-// chunk.
+// Words are made a block at a time on the stack, then turned into values: the whole block always runs through the
+// vector formula, so that a value does not depend on n. Parallel over blocks, 64 a chunk.
 #include "kernels/random.h"
 
 #include "core/parallel.h"
 #include "kernels/math.h"
+#include "kernels/philox.h"
 
 namespace pl::PL_ISA {
 namespace {
 
 constexpr int kWords = 512;  // a block: 2 KiB of words, and at most as much of values
 constexpr int64_t kBlocksPerChunk = 64;
-constexpr uint64_t kLow = 0xffffffffu;
-
-// kWords words, those of the counters from `counter` on.
-PL_INLINE void philox(uint64_t seed, uint64_t draw, uint64_t counter, uint32_t* words) {
-  constexpr int lanes = PL_VEC / 8;
-  const vul m0 = uint64_t{0xD2511F53u} - vul{}, m1 = uint64_t{0xCD9E8D57u} - vul{};
-  vul lane;
-  for (int i = 0; i < lanes; ++i) lane[i] = static_cast<uint64_t>(i % 2 * (lanes / 2) + i / 2);
-  for (int w = 0; w < kWords; w += 4 * lanes, counter += lanes) {
-    const vul c = counter + lane;
-    vul c0 = c, c1 = c >> 32, c2 = draw - vul{}, c3 = (draw >> 32) - vul{};
-    uint32_t k0 = static_cast<uint32_t>(seed), k1 = static_cast<uint32_t>(seed >> 32);
-#pragma GCC unroll 10
-    for (int round = 0; round < 10; ++round) {
-      const vul p0 = mul_wide(m0, c0), p1 = mul_wide(m1, c2);
-      c0 = (p1 >> 32) ^ c1 ^ uint64_t{k0};
-      c2 = (p0 >> 32) ^ c3 ^ uint64_t{k1};
-      c1 = p1;
-      c3 = p0;
-      k0 += 0x9E3779B9u;
-      k1 += 0xBB67AE85u;
-    }
-    const vul a = (c0 & kLow) | (c1 << 32), b = (c2 & kLow) | (c3 << 32);
-    *reinterpret_cast<vul*>(words + w) = zip_low(a, b);
-    *reinterpret_cast<vul*>(words + w + 2 * lanes) = zip_high(a, b);
-  }
-}
 
 // Uniforms in [0, 1), exact: the high 24 bits of a word, the high 53 of two.
 PL_INLINE vf uniform_(vu bits) { return __builtin_convertvector((vi)(bits >> 8), vf) * 0x1p-24f; }
@@ -181,7 +151,7 @@ void fill_with(const RandomArgs& a, const Values& values) {
   parallel_for((a.n + per - 1) / per, kBlocksPerChunk, [&](int64_t begin, int64_t end) {
     alignas(64) uint32_t words[kWords];
     for (int64_t b = begin; b < end; ++b) {
-      philox(seed, draw, static_cast<uint64_t>(b) * (kWords / 4), words);
+      philox(seed, draw, static_cast<uint64_t>(b) * (kWords / 4), kWords, words);
       T* y = static_cast<T*>(a.y) + b * per;
       const int64_t left = a.n - b * per;
       if (left >= per) {
@@ -216,24 +186,15 @@ void fill(Stream, const RandomArgs& a) {
   a.state->draw += 1;
 }
 
-// keep ? v : 0 as a mask of bits. The compiler makes a branch of the plain form, mispredicted half the time.
-PL_INLINE float keep_if(bool keep, float v) {
-  return __builtin_bit_cast(float, __builtin_bit_cast(uint32_t, v) & (0u - uint32_t{keep}));
-}
-PL_INLINE double keep_if(bool keep, double v) {
-  return __builtin_bit_cast(double, __builtin_bit_cast(uint64_t, v) & (uint64_t{0} - uint64_t{keep}));
-}
-
 template <class T>
 void dropout_typed(const DropoutArgs& a) {
   const uint64_t seed = a.state->seed, draw = a.state->draw;
-  const double threshold = __builtin_ceil(a.rate * 0x1p32);  // u 2^32 >= rate 2^32, as whole numbers
-  const uint32_t least = threshold >= 0x1p32 ? 0xffffffffu : static_cast<uint32_t>(threshold);
+  const uint32_t least = keep_from(a.rate);
   const T scale = static_cast<T>(1 / (1 - a.rate));
   parallel_for((a.n + kWords - 1) / kWords, kBlocksPerChunk, [&](int64_t begin, int64_t end) {
     alignas(64) uint32_t words[kWords];
     for (int64_t b = begin; b < end; ++b) {
-      philox(seed, draw, static_cast<uint64_t>(b) * (kWords / 4), words);
+      philox(seed, draw, static_cast<uint64_t>(b) * (kWords / 4), kWords, words);
       const T* x = static_cast<const T*>(a.x) + b * kWords;
       T* y = static_cast<T*>(a.y) + b * kWords;
       bool* mask = a.mask + b * kWords;

@@ -1,40 +1,90 @@
-// The LSTM cell's pointwise part; its two matrix products are gemm's. Gate order i, f, c, o (Keras).
+// Recurrences over a whole sequence: the part that runs step by step. The products with the input, and the gradients of
+// the weights, are single calls of gemm around it.
+//
+//   z_t = x_t W + b is given, a the activation, r the recurrent one; gates are named in the order of their columns (Keras)
+//   simple           h' = a(z + h U)
+//   lstm             i,f,o = r(z + h U), g = a(z + h U);  c' = f c + i g;  h' = o a(c')                     [i f g o]
+//   gru              u,s = r(z + h U + e), n = a(z_n + s (h U_n + e_n));   h' = u h + (1 - u) n             [u s n]
+//   gru_reset_first  u,s = r(z + h U), n = a(z_n + (s h) U_n);             h' = u h + (1 - u) n             [u s n]
+//
+// Sequences are batch-major, (B,T,F). `reverse` runs from the last step to the first; everything stays at its own time.
+// At a step whose mask is false a row keeps its state, and the state is its output.
 #pragma once
 #include "core/device.h"
 #include "core/dtype.h"
-#include "kernels/linalg.h"
 
 namespace pl {
 
-// z (B,4H) = x W + h U + b, before the gates. i,f,o = sigmoid(z), g = act(z); c' = f c + i g; h' = o act(c')
-struct LstmCellArgs {
-  DType dtype;
-  Activation activation;
-  int64_t batch, hidden;
-  const void* z;  // (B,4H)
-  const void* c;  // (B,H)
-  void* gates;    // (B,4H) the activated i, f, g, o, kept for the backward pass
-  void* h_out;    // (B,H)
-  void* c_out;    // (B,H)
+enum class RnnCell : uint8_t { simple, lstm, gru, gru_reset_first };
+
+// Those whose slope follows from their value: f'(x) is found from f(x).
+enum class RnnActivation : uint8_t {
+  linear,
+  relu,
+  sigmoid,
+  tanh,
+  hard_sigmoid,
+  softsign,
+  softplus,
+  elu,
+  selu,
+  exponential
 };
 
-// dz and dc from dh', dc' (either may be null: zero) and what the forward pass kept.
-struct LstmCellBackwardArgs {
+constexpr int64_t gates_of(RnnCell cell) {
+  return cell == RnnCell::simple ? 1 : cell == RnnCell::lstm ? 4 : 3;
+}
+
+// Below, G = gates_of(cell). Tensors that a cell does not have are null.
+struct RnnShape {
   DType dtype;
-  Activation activation;
-  int64_t batch, hidden;
-  const void* gates;   // (B,4H)
-  const void* c;       // (B,H)
-  const void* c_out;   // (B,H)
-  const void* dh_out;  // (B,H)
-  const void* dc_out;  // (B,H)
-  void* dz;            // (B,4H)
-  void* dc;            // (B,H)
+  RnnCell cell;
+  RnnActivation activation, recurrent;
+  bool reverse;
+  int64_t batch, steps, hidden;
+  const void* u;     // (H,GH); null for a single step of simple or lstm whose z holds h U already
+  const bool* mask;  // (B,T) or null
+  const void* h;     // (B,H) the initial state, or null: zeros
+  const void* c;     // (B,H), lstm
+  void* work;        // rnn_workspace(args) bytes, 64-byte aligned
+};
+
+struct RnnArgs {
+  RnnShape s;
+  bool keep;         // what the backward pass needs is written into z, cells and inner
+  const void* bias;  // gru: e (3H), or null
+  void* z;           // (B,T,GH); becomes the activated gates. It may be y itself for simple
+  void* y;           // (B,T,H)
+  void* cells;       // lstm: c after each step (B,T,H)
+  void* inner;       // gru: h U_n + e_n (B,T,H)
+  void* h_out;       // (B,H)
+  void* c_out;       // (B,H)
+};
+
+struct RnnBackwardArgs {
+  RnnShape s;
+  const void* gates;  // (B,T,GH), the z that the forward pass left; simple: null
+  const void* y;      // (B,T,H)
+  const void* cells;  // (B,T,H)
+  const void* inner;  // (B,T,H)
+  const void* dy;     // (B,T,H), any of these three may be null: zeros
+  const void* dh;     // (B,H)
+  const void* dc;     // (B,H)
+  void* dz;           // (B,T,GH): the gradient of x W + b
+  void* dzu;          // gru: (B,T,3H), the gradient of h U + e
+  void* before;       // (B,T,H) the state before each step, or null: not wanted
+  void* reset;        // gru_reset_first: (B,T,H) s h, or null
+  void* db;           // (GH): dz summed over steps and rows, or null
+  void* dbu;          // gru: (3H), dzu summed
+  void* dh_in;        // (B,H) or null
+  void* dc_in;        // (B,H) or null
 };
 
 struct RnnKernels {
-  void (*lstm_cell)(Stream, const LstmCellArgs&);
-  void (*lstm_cell_backward)(Stream, const LstmCellBackwardArgs&);
+  void (*forward)(Stream, const RnnArgs&);
+  void (*backward)(Stream, const RnnBackwardArgs&);
+  int64_t (*forward_workspace)(const RnnShape&);  // bytes; does not depend on the number of threads
+  int64_t (*backward_workspace)(const RnnShape&);
 };
 
 }  // namespace pl

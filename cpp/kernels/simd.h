@@ -300,6 +300,47 @@ PL_INLINE vul zip_high(vul a, vul b) {
 #endif
 }
 
+// As many bytes as T has lanes, as those lanes' integers, and back (of values 0 to 255). GCC 12 takes
+// __builtin_convertvector apart into single elements.
+PL_INLINE void widen_bytes(const uint8_t* p, vi& out) {
+#if PL_VEC == 64
+  out = (vi)_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i*)p));
+#elif PL_VEC == 32
+  out = (vi)_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i*)p));
+#else
+  for (int i = 0; i < PL_VEC / 4; ++i) out[i] = p[i];
+#endif
+}
+PL_INLINE void widen_bytes(const uint8_t* p, vl& out) {
+#if PL_VEC == 64
+  out = (vl)_mm512_cvtepu8_epi64(_mm_loadl_epi64((const __m128i*)p));
+#elif PL_VEC == 32
+  int32_t four;
+  __builtin_memcpy(&four, p, 4);
+  out = (vl)_mm256_cvtepu8_epi64(_mm_cvtsi32_si128(four));
+#else
+  for (int i = 0; i < PL_VEC / 8; ++i) out[i] = p[i];
+#endif
+}
+PL_INLINE void narrow_bytes(uint8_t* p, vi v) {
+#if PL_VEC == 64
+  _mm_storeu_si128((__m128i*)p, _mm512_cvtepi32_epi8((__m512i)v));
+#elif PL_VEC == 32
+  const __m128i two =
+      _mm_packs_epi32(_mm256_castsi256_si128((__m256i)v), _mm256_extracti128_si256((__m256i)v, 1));
+  _mm_storel_epi64((__m128i*)p, _mm_packus_epi16(two, two));
+#else
+  for (int i = 0; i < PL_VEC / 4; ++i) p[i] = static_cast<uint8_t>(v[i]);
+#endif
+}
+PL_INLINE void narrow_bytes(uint8_t* p, vl v) {
+#if PL_VEC == 64
+  _mm_storel_epi64((__m128i*)p, _mm512_cvtepi64_epi8((__m512i)v));
+#else
+  for (int i = 0; i < PL_VEC / 8; ++i) p[i] = static_cast<uint8_t>(v[i]);
+#endif
+}
+
 // Is any lane of a comparison's result set?
 PL_INLINE bool any_(vi m) {
 #if PL_VEC == 64

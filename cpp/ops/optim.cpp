@@ -1,4 +1,4 @@
-// Optimizer steps in place: on single arrays (the kernel API) and on a whole model (update.h).
+// Optimizer steps in place on single arrays: the kernel API. A whole model's update is in update.cpp.
 #include "ops/optim.h"
 
 #include <cstring>
@@ -6,14 +6,18 @@
 #include "ops/common.h"
 #include "ops/update.h"
 
-namespace pl {
-namespace ops {
+namespace pl::ops {
 namespace {
 
-void check_state(const char* op, const char* name, const Tensor& t, const Tensor& p) {
-  require_same_dtype(op, name, t, "p", p);
-  if (!(t.shape() == p.shape()))
-    raise<ValueError>("[", op, "] argument '", name, "' has shape ", t.shape(), ", 'p' ", p.shape());
+// An array that a rule reads and writes beside p.
+struct Slot {
+  const char* name;
+  const Tensor* array;
+};
+
+void check_shape(const char* op, const char* name, const Tensor& t, const char* other, const Shape& shape) {
+  if (!(t.shape() == shape))
+    raise<ValueError>("[", op, "] argument '", name, "' has shape ", t.shape(), ", '", other, "' ", shape);
 }
 
 void check_target(const char* op, const char* name, const Tensor& t) {
@@ -31,205 +35,268 @@ void check_range(const char* op, const char* name, double v, double low, double 
     raise<ValueError>("[", op, "] argument '", name, "' must be in [", low, ", ", high, "), not ", v);
 }
 
-// Writes the one-segment table and the scalars of a call on single arrays.
-struct Single {
-  Tensor segment, scalars;
-  Single(const Tensor& p, const Tensor& g, void* s1, void* s2, double lr, double decay, int64_t step)
-      : segment(empty_host({static_cast<int64_t>(sizeof(Segment))}, DType::uint8)),
-        scalars(empty_host({static_cast<int64_t>(sizeof(OptimScalars))}, DType::uint8)) {
-    Segment s{.p = p.write(),
-              .g = g.read(),
-              .s1 = s1,
-              .s2 = s2,
-              .n = p.size(),
-              .rate = 1,
-              .decay = decay,
-              .frozen = 0,
-              .reserved = 0};
-    OptimScalars o{.rate = lr, .step = step, .skipped = 0, .finite = 1, .reserved = 0};
-    std::memcpy(segment.write(), &s, sizeof s);
-    std::memcpy(scalars.write(), &o, sizeof o);
-    if (recorder()) scalars = copy(scalars);  // a launch: the kernel counts the step, each replay starts anew
+void check_step(const char* op, int64_t step) {
+  if (step < 1) raise<ValueError>("[", op, "] argument 'step' counts from 1, not ", step);
+}
+
+OptimHyper constants(OptimRule rule) {
+  return {.rule = rule,
+          .nesterov = false,
+          .amsgrad = false,
+          .centered = false,
+          .decoupled = false,
+          .momentum = 0,
+          .rho = 0,
+          .beta_1 = 0,
+          .beta_2 = 0,
+          .epsilon = 0};
+}
+
+void check_constants(const char* op, const OptimHyper& h) {
+  check_range(op, "momentum", h.momentum, 0, 1);
+  check_range(op, "rho", h.rho, 0, 1);
+  check_range(op, "beta_1", h.beta_1, 0, 1);
+  check_range(op, "beta_2", h.beta_2, 0, 1);
+  check_range(op, "epsilon", h.epsilon, 0, 1e300);
+}
+
+// p and its slots, as one segment and the scalars of a single step.
+class Single {
+ public:
+  Single(const char* op, const OptimHyper& hyper, const Tensor& p, const Tensor& g,
+         std::initializer_list<Slot> slots, double lr, double decay, int64_t step)
+      : op_(op) {
+    require_float(op, "p", p);
+    check_target(op, "p", p);
+    require_same_dtype(op, "g", g, "p", p);
+    check_apart(op, "p", p, "g", g);
+    const Slot* before[kMaxSlots];
+    int count = 0;
+    for (const Slot& slot : slots) {
+      if (!slot.array) continue;
+      const Tensor& t = *slot.array;
+      require_same_dtype(op, slot.name, t, "p", p);
+      check_shape(op, slot.name, t, "p", p.shape());
+      check_target(op, slot.name, t);
+      check_apart(op, "p", p, slot.name, t);
+      check_apart(op, "g", g, slot.name, t);
+      for (int i = 0; i < count; ++i) check_apart(op, before[i]->name, *before[i]->array, slot.name, t);
+      before[count++] = &slot;
+    }
+    check_range(op, "lr", lr, 0, 1e300);
+    check_range(op, "weight_decay", decay, 0, 1e300);
+    check_constants(op, hyper);
+    g_ = contiguous(g.detach());
+    segment_ = {.p = p.write(),
+                .g = g_.read(),
+                .slots = {},
+                .sum = nullptr,
+                .average = nullptr,
+                .n = p.size(),
+                .rate = 1,
+                .decay = decay,
+                .frozen = 0,
+                .reserved = 0};
+    for (int i = 0; i < count; ++i) segment_.slots[i] = before[i]->array->write();
+    scalars_ = fresh_scalars(lr, step - 1);
+    if (!recorder()) return;
+    kept_segment_ = keep(&segment_, sizeof segment_);
+    kept_scalars_ = copy(keep(&scalars_, sizeof scalars_));  // a launch: each replay counts from the same step
   }
-  const Segment* table() const { return static_cast<const Segment*>(segment.read()); }
-  OptimScalars* values() const { return static_cast<OptimScalars*>(scalars.write()); }
-  void check(const char* op) const {
-    if (recorder()) return;
-    if (!values()->finite)
-      raise<ValueError>("[", op, "] argument 'g' has values that are not finite; 'p' was left as it was");
+
+  const Segment* segment() const {
+    return kept_segment_.defined() ? static_cast<const Segment*>(kept_segment_.read()) : &segment_;
   }
+  OptimScalars* scalars() {
+    return kept_scalars_.defined() ? static_cast<OptimScalars*>(kept_scalars_.write()) : &scalars_;
+  }
+  void check() const {
+    if (!scalars_.finite)
+      raise<ValueError>("[", op_, "] argument 'g' has values that are not finite; 'p' was left as it was");
+  }
+
+ private:
+  // Memory that a recorded launch finds again.
+  static Tensor keep(const void* bytes, size_t size) {
+    Tensor t = empty_host({static_cast<int64_t>(size)}, DType::uint8);
+    std::memcpy(t.write(), bytes, size);
+    return t;
+  }
+
+  const char* op_;
+  Tensor g_, kept_segment_, kept_scalars_;
+  Segment segment_;
+  OptimScalars scalars_;
 };
+
+void update_one(const char* op, const OptimHyper& hyper, const Tensor& p, const Tensor& g,
+                std::initializer_list<Slot> slots, double lr, double decay, int64_t step = 1) {
+  require_float(op, "p", p);
+  require_same_dtype(op, "g", g, "p", p);
+  check_shape(op, "g", g, "p", p.shape());
+  Single one(op, hyper, p, g, slots, lr, decay, step);
+  OptimArgs args{.dtype = p.dtype(),
+                 .clip = Clip::none,
+                 .hyper = hyper,
+                 .clip_at = 0,
+                 .ema = 0,
+                 .overwrite = 0,
+                 .accumulate = 1,
+                 .segments = one.segment(),
+                 .n_segments = 1,
+                 .loss = nullptr,
+                 .workspace = nullptr,
+                 .scalars = one.scalars()};
+  launch(op, kernels().optim.update, args, update_cost(hyper) * static_cast<double>(p.size()));
+  one.check();
+}
+
+// p (rows, ...), ids (...) of an integer type, g ids.shape + p.shape[1:].
+void update_rows(const char* op, const OptimHyper& hyper, const Tensor& p, const Tensor& ids0,
+                 const Tensor& g, std::initializer_list<Slot> slots, double lr, double decay,
+                 int64_t step = 1) {
+  require_float(op, "p", p);
+  if (p.ndim() == 0) raise<ValueError>("[", op, "] argument 'p' has no rows");
+  if (!is_integer(ids0.dtype()))
+    raise<TypeError>("[", op, "] argument 'ids' must be uint8, int32 or int64, not ",
+                     dtype_name(ids0.dtype()));
+  Shape rows = ids0.shape();
+  int64_t cols = 1;
+  for (int i = 1; i < p.ndim(); ++i) {
+    rows.push_back(p.shape()[i]);
+    cols *= p.shape()[i];
+  }
+  if (!(g.shape() == rows))
+    raise<ValueError>("[", op, "] argument 'g' has shape ", g.shape(), ", expected ", rows,
+                      ": a row of 'p' for each of 'ids' ", ids0.shape());
+  Single one(op, hyper, p, g, slots, lr, decay, step);
+  Tensor ids = contiguous(ids0.detach());
+  Tensor workspace = empty({4 * ids.size()}, DType::int64);
+  IdCheck check(op, "ids");
+  SparseOptimArgs args{.dtype = p.dtype(),
+                       .id_dtype = ids.dtype(),
+                       .hyper = hyper,
+                       .table = *one.segment(),
+                       .rows = p.shape()[0],
+                       .cols = cols,
+                       .n = ids.size(),
+                       .ids = ids.read(),
+                       .workspace = static_cast<int64_t*>(workspace.write()),
+                       .status = check.status(),
+                       .scalars = one.scalars()};
+  launch(op, kernels().optim.sparse, args, 2 * update_cost(hyper) * static_cast<double>(g.size()));
+  check.check();
+  one.check();
+}
+
+OptimHyper sgd_constants(const char* op, double momentum, bool has_velocity, bool nesterov) {
+  if (momentum > 0 && !has_velocity)
+    raise<ValueError>("[", op, "] argument 'velocity' is needed with momentum");
+  OptimHyper h = constants(OptimRule::sgd);
+  h.momentum = momentum;
+  h.nesterov = nesterov;
+  return h;
+}
+
+OptimHyper adam_constants(OptimRule rule, double beta_1, double beta_2, double epsilon) {
+  OptimHyper h = constants(rule);
+  h.beta_1 = beta_1;
+  h.beta_2 = beta_2;
+  h.epsilon = epsilon;
+  return h;
+}
+
+const Tensor* pointer(const OptTensor& t) { return t ? &*t : nullptr; }
 
 }  // namespace
 
-void sgd_update(const Tensor& p, const Tensor& g0, double lr, double momentum, const OptTensor& velocity,
+void sgd_update(const Tensor& p, const Tensor& g, double lr, double momentum, const OptTensor& velocity,
                 bool nesterov, double weight_decay) {
-  const char* op = "sgd_update";
-  require_float(op, "p", p);
-  check_state(op, "g", g0, p);
-  check_target(op, "p", p);
-  check_range(op, "momentum", momentum, 0, 1);
-  check_range(op, "lr", lr, 0, 1e300);
-  check_range(op, "weight_decay", weight_decay, 0, 1e300);
-  check_apart(op, "p", p, "g", g0);
-  if (momentum > 0 && !velocity)
-    raise<ValueError>("[sgd_update] argument 'velocity' is needed with momentum");
-  if (velocity) {
-    check_state(op, "velocity", *velocity, p);
-    check_target(op, "velocity", *velocity);
-    check_apart(op, "p", p, "velocity", *velocity);
-    check_apart(op, "g", g0, "velocity", *velocity);
-  }
-  Tensor g = contiguous(g0.detach());
-  Single one(p, g, velocity ? velocity->write() : nullptr, nullptr, lr, weight_decay, 0);
-  SgdArgs args{.dtype = p.dtype(),
-               .nesterov = nesterov,
-               .decoupled = false,
-               .momentum = momentum,
-               .segments = one.table(),
-               .n_segments = 1,
-               .loss = nullptr,
-               .scalars = one.values()};
-  launch(op, kernels().optim.sgd, args, 0.5 * static_cast<double>(p.size()));
-  one.check(op);
+  const OptimHyper h = sgd_constants("sgd_update", momentum, velocity.has_value(), nesterov);
+  update_one("sgd_update", h, p, g, {{"velocity", pointer(velocity)}}, lr, weight_decay);
 }
 
-void adam_update(const Tensor& p, const Tensor& g0, const Tensor& m, const Tensor& v, int64_t step, double lr,
-                 double beta_1, double beta_2, double epsilon, double weight_decay, bool decoupled) {
-  const char* op = "adam_update";
-  require_float(op, "p", p);
-  check_state(op, "g", g0, p);
-  check_state(op, "m", m, p);
-  check_state(op, "v", v, p);
-  check_target(op, "p", p);
-  check_target(op, "m", m);
-  check_target(op, "v", v);
-  const std::pair<const char*, const Tensor*> all[] = {{"p", &p}, {"g", &g0}, {"m", &m}, {"v", &v}};
-  for (int i = 0; i < 4; ++i)
-    for (int j = i + 1; j < 4; ++j)
-      check_apart(op, all[i].first, *all[i].second, all[j].first, *all[j].second);
-  check_range(op, "lr", lr, 0, 1e300);
-  check_range(op, "beta_1", beta_1, 0, 1);
-  check_range(op, "beta_2", beta_2, 0, 1);
-  check_range(op, "epsilon", epsilon, 0, 1e300);
-  check_range(op, "weight_decay", weight_decay, 0, 1e300);
-  if (step < 1) raise<ValueError>("[adam_update] argument 'step' counts from 1, not ", step);
-  Tensor g = contiguous(g0.detach());
-  Single one(p, g, m.write(), v.write(), lr, weight_decay, step - 1);
-  AdamArgs args{.dtype = p.dtype(),
-                .decoupled = decoupled,
-                .beta_1 = beta_1,
-                .beta_2 = beta_2,
-                .epsilon = epsilon,
-                .segments = one.table(),
-                .n_segments = 1,
-                .loss = nullptr,
-                .scalars = one.values()};
-  launch(op, kernels().optim.adam, args, 1.0 * static_cast<double>(p.size()));
-  one.check(op);
+void adam_update(const Tensor& p, const Tensor& g, const Tensor& m, const Tensor& v, int64_t step, double lr,
+                 double beta_1, double beta_2, double epsilon, double weight_decay, bool decoupled,
+                 const OptTensor& vhat) {
+  check_step("adam_update", step);
+  OptimHyper h = adam_constants(OptimRule::adam, beta_1, beta_2, epsilon);
+  h.decoupled = decoupled;
+  h.amsgrad = vhat.has_value();
+  update_one("adam_update", h, p, g, {{"m", &m}, {"v", &v}, {"vhat", pointer(vhat)}}, lr, weight_decay, step);
 }
 
-}  // namespace ops
-
-// One arena with a 64-byte aligned slice for each parameter.
-std::vector<Tensor> Update::place(bool keep_values) {
-  constexpr int64_t line = 64;
-  int64_t size = static_cast<int64_t>(itemsize(params_[0].dtype())), total = 0;
-  auto padded = [&](const Tensor& p) { return (p.size() * size + line - 1) / line * line / size; };
-  for (const Tensor& p : params_) total += padded(p);
-  Tensor arena = empty_host({total}, params_[0].dtype());
-  std::memset(arena.write(), 0, static_cast<size_t>(total * size));
-  std::vector<Tensor> views;
-  int64_t at = 0;
-  for (const Tensor& p : params_) {
-    Tensor v = arena.view(p.shape(), contiguous_strides(p.shape()), at);
-    if (keep_values) ops::copy_into(p.detach(), v);
-    views.push_back(v);
-    at += padded(p);
-  }
-  return views;
+void adagrad_update(const Tensor& p, const Tensor& g, const Tensor& accumulator, double lr, double epsilon,
+                    double weight_decay) {
+  OptimHyper h = constants(OptimRule::adagrad);
+  h.epsilon = epsilon;
+  update_one("adagrad_update", h, p, g, {{"accumulator", &accumulator}}, lr, weight_decay);
 }
 
-Update::Update(const UpdateRule& rule, const std::vector<Tensor>& params) : rule_(rule), params_(params) {
-  if (params_.empty()) raise<ValueError>("[Update] argument 'params' is empty");
-  for (const Tensor& p : params_) {
-    ops::require_float("Update", "params", p);
-    ops::require_same_dtype("Update", "params", p, "params", params_[0]);
-  }
-  std::vector<Tensor> values = place(true);
-  for (size_t i = 0; i < params_.size(); ++i) {
-    TensorImpl& p = *params_[i].impl();
-    p.storage = values[i].impl()->storage;
-    p.data = values[i].impl()->data;
-    p.strides = values[i].strides();
-    p.contiguous = true;
-  }
-  grads_ = place(false);
-  int slots = rule_.kind == UpdateRule::adam ? 2 : rule_.momentum > 0 ? 1 : 0;
-  for (int i = 0; i < slots; ++i) slots_.push_back(place(false));
-  scalars_ = empty_host({static_cast<int64_t>(sizeof(OptimScalars))}, DType::uint8);
-  segments_ = empty_host({static_cast<int64_t>(sizeof(Segment) * params_.size())}, DType::uint8);
-  OptimScalars scalars{.rate = 0.01, .step = 0, .skipped = 0, .finite = 1, .reserved = 0};
-  std::memcpy(scalars_.write(), &scalars, sizeof scalars);
-  auto* table = static_cast<Segment*>(segments_.write());
-  for (size_t i = 0; i < params_.size(); ++i)
-    table[i] = {.p = params_[i].impl()->data,
-                .g = grads_[i].impl()->data,
-                .s1 = slots > 0 ? slots_[0][i].impl()->data : nullptr,
-                .s2 = slots > 1 ? slots_[1][i].impl()->data : nullptr,
-                .n = params_[i].size(),
-                .rate = 1,
-                .decay = 0,
-                .frozen = 0,
-                .reserved = 0};
+void adadelta_update(const Tensor& p, const Tensor& g, const Tensor& accumulated_grad,
+                     const Tensor& accumulated_delta, double lr, double rho, double epsilon,
+                     double weight_decay) {
+  OptimHyper h = constants(OptimRule::adadelta);
+  h.rho = rho;
+  h.epsilon = epsilon;
+  update_one("adadelta_update", h, p, g,
+             {{"accumulated_grad", &accumulated_grad}, {"accumulated_delta", &accumulated_delta}}, lr,
+             weight_decay);
 }
 
-void Update::set_segment(size_t i, double rate, double decay, bool frozen) {
-  if (i >= params_.size())
-    raise<IndexError>("[Update] argument 'i' (", i, ") exceeds the ", params_.size(), " parameters");
-  Segment& s = static_cast<Segment*>(segments_.write())[i];
-  s.rate = rate;
-  s.decay = decay;
-  s.frozen = frozen;
+void rmsprop_update(const Tensor& p, const Tensor& g, const Tensor& v, double lr, double rho, double momentum,
+                    double epsilon, const OptTensor& velocity, const OptTensor& average,
+                    double weight_decay) {
+  const char* op = "rmsprop_update";
+  if (momentum > 0 && !velocity) raise<ValueError>("[", op, "] argument 'velocity' is needed with momentum");
+  OptimHyper h = constants(OptimRule::rmsprop);
+  h.rho = rho;
+  h.momentum = momentum;
+  h.epsilon = epsilon;
+  h.centered = average.has_value();
+  const Tensor* used = momentum != 0 ? pointer(velocity) : nullptr;
+  update_one(op, h, p, g, {{"v", &v}, {"average", pointer(average)}, {"velocity", used}}, lr, weight_decay);
 }
 
-OptimScalars& Update::scalars() { return *static_cast<OptimScalars*>(scalars_.write()); }
-
-void Update::apply(const Tensor& loss) {
-  if (loss.defined() && (loss.size() != 1 || loss.dtype() != params_[0].dtype()))
-    raise<ValueError>("[Update.apply] argument 'loss' must be one ", dtype_name(params_[0].dtype()), ", not ",
-                      dtype_name(loss.dtype()), " of shape ", loss.shape());
-  // The table holds the addresses; touching the arenas here tells a recording what the launch uses.
-  params_[0].write();
-  grads_[0].read();
-  for (auto& slot : slots_) slot[0].write();
-  auto* table = static_cast<const Segment*>(segments_.read());
-  auto* scalars = static_cast<OptimScalars*>(scalars_.write());
-  const void* l = loss.defined() ? loss.read() : nullptr;
-  double cost = 0;
-  for (const Tensor& p : params_) cost += static_cast<double>(p.size());
-  if (rule_.kind == UpdateRule::sgd) {
-    SgdArgs args{.dtype = params_[0].dtype(),
-                 .nesterov = rule_.nesterov,
-                 .decoupled = rule_.decoupled,
-                 .momentum = rule_.momentum,
-                 .segments = table,
-                 .n_segments = static_cast<int64_t>(params_.size()),
-                 .loss = l,
-                 .scalars = scalars};
-    launch("sgd", ops::kernels().optim.sgd, args, 0.5 * cost);
-  } else {
-    AdamArgs args{.dtype = params_[0].dtype(),
-                  .decoupled = rule_.decoupled,
-                  .beta_1 = rule_.beta_1,
-                  .beta_2 = rule_.beta_2,
-                  .epsilon = rule_.epsilon,
-                  .segments = table,
-                  .n_segments = static_cast<int64_t>(params_.size()),
-                  .loss = l,
-                  .scalars = scalars};
-    launch("adam", ops::kernels().optim.adam, args, cost);
-  }
+void adamax_update(const Tensor& p, const Tensor& g, const Tensor& m, const Tensor& u, int64_t step,
+                   double lr, double beta_1, double beta_2, double epsilon, double weight_decay) {
+  check_step("adamax_update", step);
+  const OptimHyper h = adam_constants(OptimRule::adamax, beta_1, beta_2, epsilon);
+  update_one("adamax_update", h, p, g, {{"m", &m}, {"u", &u}}, lr, weight_decay, step);
 }
 
-}  // namespace pl
+void nadam_update(const Tensor& p, const Tensor& g, const Tensor& m, const Tensor& v, int64_t step, double lr,
+                  double beta_1, double beta_2, double epsilon, double weight_decay) {
+  check_step("nadam_update", step);
+  const OptimHyper h = adam_constants(OptimRule::nadam, beta_1, beta_2, epsilon);
+  update_one("nadam_update", h, p, g, {{"m", &m}, {"v", &v}}, lr, weight_decay, step);
+}
+
+void lion_update(const Tensor& p, const Tensor& g, const Tensor& m, double lr, double beta_1, double beta_2,
+                 double weight_decay) {
+  const OptimHyper h = adam_constants(OptimRule::lion, beta_1, beta_2, 0);
+  update_one("lion_update", h, p, g, {{"m", &m}}, lr, weight_decay);
+}
+
+void sparse_sgd_update(const Tensor& p, const Tensor& ids, const Tensor& g, double lr, double momentum,
+                       const OptTensor& velocity, bool nesterov, double weight_decay) {
+  const OptimHyper h = sgd_constants("sparse_sgd_update", momentum, velocity.has_value(), nesterov);
+  update_rows("sparse_sgd_update", h, p, ids, g, {{"velocity", pointer(velocity)}}, lr, weight_decay);
+}
+
+void sparse_adam_update(const Tensor& p, const Tensor& ids, const Tensor& g, const Tensor& m, const Tensor& v,
+                        int64_t step, double lr, double beta_1, double beta_2, double epsilon,
+                        double weight_decay) {
+  check_step("sparse_adam_update", step);
+  const OptimHyper h = adam_constants(OptimRule::adam, beta_1, beta_2, epsilon);
+  update_rows("sparse_adam_update", h, p, ids, g, {{"m", &m}, {"v", &v}}, lr, weight_decay, step);
+}
+
+void sparse_adagrad_update(const Tensor& p, const Tensor& ids, const Tensor& g, const Tensor& accumulator,
+                           double lr, double epsilon, double weight_decay) {
+  OptimHyper h = constants(OptimRule::adagrad);
+  h.epsilon = epsilon;
+  update_rows("sparse_adagrad_update", h, p, ids, g, {{"accumulator", &accumulator}}, lr, weight_decay);
+}
+
+}  // namespace pl::ops

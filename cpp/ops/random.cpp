@@ -22,13 +22,11 @@ Tensor default_generator() {
   return *state;
 }
 
-namespace {
-RngState* state_of(const char* op, const Tensor& generator) {
+RngState* generator_state(const char* op, const Tensor& generator) {
   if (generator.dtype() != DType::int64 || !(generator.shape() == Shape{2}) || !generator.is_contiguous())
     raise<ValueError>("[", op, "] argument 'generator' must be a Generator's state");
   return static_cast<RngState*>(generator.write());
 }
-}  // namespace
 
 Tensor dropout(const Tensor& x0, double rate, const Tensor& generator) {
   if (!(rate >= 0 && rate < 1)) raise<ValueError>("[dropout] argument 'rate' must be in [0, 1), not ", rate);
@@ -38,7 +36,7 @@ Tensor dropout(const Tensor& x0, double rate, const Tensor& generator) {
   DropoutArgs args{.dtype = x.dtype(),
                    .rate = rate,
                    .n = x.size(),
-                   .state = state_of("dropout", generator),
+                   .state = generator_state("dropout", generator),
                    .x = x.read(),
                    .mask = static_cast<bool*>(mask.write()),
                    .y = y.write()};
@@ -75,7 +73,7 @@ Tensor random_fill(const Shape& shape, Distribution distribution, double low, do
                   .high = high,
                   .ilow = ilow,
                   .ihigh = ihigh,
-                  .state = state_of("random", generator),
+                  .state = generator_state("random", generator),
                   .y = y.write()};
   launch("random", kernels().random.fill, args, 2.0 * static_cast<double>(y.size()));
   return y;

@@ -7,6 +7,7 @@ namespace pl::ops {
 
 Tensor make_generator(int64_t seed);
 Tensor default_generator();
+RngState* generator_state(const char* op, const Tensor& generator);  // checked; counts as a write
 Tensor dropout(const Tensor& x, double rate, const Tensor& generator);
 Tensor random_fill(const Shape& shape, Distribution distribution, double low, double high, int64_t ilow,
                    int64_t ihigh, DType dtype, const Tensor& generator);

@@ -1,4 +1,4 @@
-// The fused optimizer update of a model: weights, gradients and slots in three kinds of arena, one launch for all.
+// The fused optimizer update of a model: weights, gradients and slots in arenas, one launch for all.
 #pragma once
 #include <string>
 #include <vector>
@@ -9,12 +9,30 @@
 namespace pl {
 
 struct UpdateRule {
-  enum Kind { sgd, adam } kind = sgd;
-  double momentum = 0;
-  bool nesterov = false;
-  bool decoupled = false;
-  double beta_1 = 0.9, beta_2 = 0.999, epsilon = 1e-7;
+  OptimHyper hyper{.rule = OptimRule::sgd,
+                   .nesterov = false,
+                   .amsgrad = false,
+                   .centered = false,
+                   .decoupled = false,
+                   .momentum = 0,
+                   .rho = 0.9,
+                   .beta_1 = 0.9,
+                   .beta_2 = 0.999,
+                   .epsilon = 1e-7};
+  double initial = 0;  // where the first slot starts: Adagrad's accumulator
+  Clip clip = Clip::none;
+  double clip_at = 0;
+  int64_t accumulate = 1;  // calls for one update
+  bool averages = false;   // keeps the weights' moving average
+  double ema = 0.99;
+  int64_t overwrite = 0;  // updates after which the weights become their average; 0: never
 };
+
+// "sgd", "adam", ...; ValueError for a name that is none.
+OptimRule optim_rule(const std::string& name);
+const char* optim_rule_name(OptimRule rule);
+OptimScalars fresh_scalars(double rate, int64_t step);
+double update_cost(const OptimHyper& hyper);  // nanoseconds an element, about
 
 class Update : public RefCounted {
  public:
@@ -23,19 +41,25 @@ class Update : public RefCounted {
 
   const std::vector<Tensor>& params() const { return params_; }
   const std::vector<Tensor>& grads() const { return grads_; }  // views of the gradient arena
-  const std::vector<Tensor>& slot(int i) const { return slots_[i]; }
-  int slot_count() const { return static_cast<int>(slots_.size()); }
+  // The state of each parameter: the rule's slots, then "gradient_accumulator" and "average" where there are such.
+  const std::vector<const char*>& slot_names() const { return names_; }
+  const std::vector<Tensor>& slot(size_t i) const { return slots_[i]; }
+  bool accumulates() const { return rule_.accumulate > 1; }
   void set_segment(size_t i, double rate, double decay, bool frozen);
   OptimScalars& scalars();
   // One launch. `loss` (one element) joins the check for finite numbers.
   void apply(const Tensor& loss);
 
  private:
-  std::vector<Tensor> place(bool keep_values);
+  enum class Start { zeros, values };
+  std::vector<Tensor> place(Start start);
+  void add_slot(const char* name, Start start = Start::zeros);
   UpdateRule rule_;
   std::vector<Tensor> params_, grads_;
+  std::vector<const char*> names_;
   std::vector<std::vector<Tensor>> slots_;
-  Tensor scalars_, segments_;  // raw memory the kernel reads, so that a captured step sees changes
+  // Raw memory that the kernel reads, so that a captured step sees changes.
+  Tensor scalars_, segments_, workspace_;
 };
 
 }  // namespace pl

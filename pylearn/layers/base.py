@@ -50,6 +50,9 @@ class Layer:
     supports_masking = False
     _call_takes: tuple[bool, bool]  # does call take training, mask?
     accepts_integers = False  # inputs of integers stay integers (ids), rather than becoming floats
+    none_only: tuple[
+        str, ...
+    ] = ()  # Keras' arguments that are accepted as None, their default, and not otherwise
 
     def __init__(
         self, *, name: str | None = None, trainable: bool = True, dtype: Any = None, activity_regularizer: Any = None,
@@ -64,6 +67,7 @@ class Layer:
         self._weight_names: dict[int, str] = {}
         self._first_shape = _input_shape(type(self).__name__, kwargs)
         self._first_weights = kwargs.pop("weights", None)
+        kwargs = {k: v for k, v in kwargs.items() if not (v is None and k in self.none_only)}
         registry.reject(self, kwargs, BASE_ARGUMENTS)
         if name is not None and (not isinstance(name, str) or not name or "/" in name):
             raise ValueError(f"a layer's name must be text without '/', got {name!r}")

@@ -9,13 +9,6 @@ from pylearn import activations, initializers, ops, regularizers
 from pylearn.layers.base import Layer, Shape
 from pylearn.sparse import CSR
 
-_FUSED = {activations.linear: None, activations.relu: "relu", activations.tanh: "tanh"}
-_FINISHED = {
-    "kernel_constraint",
-    "bias_constraint",
-    "lora_rank",
-}  # Keras' arguments whose default None changes nothing
-
 
 class Dense(Layer):
     """activation(x · kernel + bias), over the last axis.
@@ -41,12 +34,13 @@ class Dense(Layer):
     array([[3.5, 3.5]], dtype=float32)
     """
 
+    none_only = ("kernel_constraint", "bias_constraint", "lora_rank")
+
     def __init__(
         self, units: int, activation: Any = None, use_bias: bool = True, kernel_initializer: Any = "glorot_uniform",
         bias_initializer: Any = "zeros", kernel_regularizer: Any = None, bias_regularizer: Any = None,
         activity_regularizer: Any = None, **kwargs: Any,
     ) -> None:  # fmt: skip
-        kwargs = {k: v for k, v in kwargs.items() if not (k in _FINISHED and v is None)}
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         if isinstance(units, bool) or not hasattr(units, "__index__") or units <= 0:
             raise ValueError(f"Dense: units must be a whole number > 0, got {units!r}")
@@ -86,9 +80,9 @@ class Dense(Layer):
             return activation(y if self.bias is None else y + self.bias)
         if x.dtype != kernel.dtype:
             x = ops.cast(x, kernel.dtype)
-        if activation in _FUSED:
-            return ops.linear(x, kernel, self.bias, activation=_FUSED[activation])
-        return activation(ops.linear(x, kernel, self.bias))
+        fused = activations.FUSED.get(activation)
+        y = ops.linear(x, kernel, self.bias, activation=fused)
+        return y if fused else activation(y)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (*input_shape[:-1], self.units)
@@ -198,9 +192,9 @@ class Dropout(Layer):
     """
 
     supports_masking = True
+    none_only = ("noise_shape", "seed")
 
     def __init__(self, rate: float, **kwargs: Any) -> None:
-        kwargs = {k: v for k, v in kwargs.items() if not (k in ("noise_shape", "seed") and v is None)}
         super().__init__(**kwargs)
         if not 0.0 <= rate < 1.0:
             raise ValueError(f"Dropout: rate is the fraction dropped and must be in [0, 1), got {rate}")

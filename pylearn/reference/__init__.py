@@ -8,15 +8,22 @@ arithmetic.
 
 from .activations import *
 from .activations import __all__ as _activations
+from .attention import *
+from .attention import __all__ as _attention
 from .binary import *
 from .binary import __all__ as _binary
-from .conv import conv2d, conv2d_backward, same_padding
+from .conv import *
+from .conv import __all__ as _conv
 from .elementwise import *
 from .elementwise import __all__ as _elementwise
 from .linalg import *
 from .linalg import __all__ as _linalg
 from .loss import *
 from .loss import __all__ as _loss
+from .pool import *
+from .pool import __all__ as _pool
+from .norm import *
+from .norm import __all__ as _norm
 from .random import dropout, philox, uniform
 from .reduce import *
 from .reduce import __all__ as _reduce
@@ -24,7 +31,8 @@ from .rnn import *
 from .rnn import __all__ as _rnn
 from .shape import *
 from .shape import __all__ as _shape
-from .update import adam_update, assign, assign_add, sgd_update
+from .update import *
+from .update import __all__ as _update
 
 __all__ = [
     *_elementwise,
@@ -32,17 +40,15 @@ __all__ = [
     *_binary,
     *_reduce,
     *_linalg,
+    *_conv,
+    *_pool,
     *_shape,
     *_loss,
+    *_norm,
+    *_attention,
     *_rnn,
-    "conv2d",
-    "conv2d_backward",
-    "same_padding",
     "dropout",
     "philox",
     "uniform",
-    "sgd_update",
-    "adam_update",
-    "assign",
-    "assign_add",
+    *_update,
 ]

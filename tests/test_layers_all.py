@@ -1,0 +1,141 @@
+"""What every layer promises, over the examples of layer_examples.py."""
+
+import numpy as np
+import pytest
+from layer_examples import EXAMPLES, Example
+
+import pylearn
+from pylearn import layers, ops, structure
+from pylearn.utils import set_random_seed
+
+EACH = pytest.mark.parametrize("example", EXAMPLES, ids=lambda e: e.name)
+
+
+def arrays(tree):
+    return [t.numpy() for t in structure.leaves(tree)]
+
+
+def model_of(example: Example, **more):
+    """The layer, and a dense layer where it has no weights of its own, with a loss to train."""
+    x = [layers.Input(row, dtype="int64" if example.ids else None) for row in example.rows]
+    y = example.make(name="mine", **more)(x if len(x) > 1 else x[0], **example.call)
+    outputs = [layers.Dense(2)(layers.Flatten()(t)) for t in structure.leaves(y)]
+    out = outputs[0] if len(outputs) == 1 else layers.Add()(outputs)
+    model = pylearn.Model(inputs=x if len(x) > 1 else x[0], outputs=out)
+    model.compile("adam", "mse")
+    return model
+
+
+def test_every_layer_has_an_example():
+    assert {e.cls for e in EXAMPLES} == set(layers.ALL) - {layers.InputLayer}
+    names = [e.name for e in EXAMPLES]
+    assert len(set(names)) == len(names)
+
+
+@EACH
+def test_shapes_are_known_before_the_first_batch(example):
+    layer = example.make()
+    for n in (3, 1, 0):
+        x = example.inputs(n)
+        y = layer(x, **example.call)
+        said = layer.compute_output_shape(structure.transform(lambda a: (None, *a.shape[1:]), x))
+        said = said if isinstance(said, list) else [said]
+        assert [t.shape for t in structure.leaves(y)] == [(n, *s[1:]) for s in said]
+    symbolic = example.make()(
+        [layers.Input(row) for row in example.rows] if len(example.rows) > 1 else layers.Input(example.rows[0]),
+        **example.call,
+    )  # fmt: skip
+    assert [t.shape for t in structure.leaves(symbolic)] == [tuple(s) for s in said]
+
+
+@EACH
+def test_configuration(example):
+    layer = example.make(name="mine")
+    spec = pylearn.registry.serialize(layer)
+    again = pylearn.registry.deserialize(spec, {c.__name__: c for c in layers.ALL}, "layer")
+    assert pylearn.registry.serialize(again) == spec and again.name == "mine"
+    x = example.inputs(2)
+    layer(x, **example.call)
+    again(x, **example.call)
+    again.set_weights(layer.get_weights())
+    for a, b in zip(arrays(layer(x, **example.call)), arrays(again(x, **example.call)), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@EACH
+def test_float64(example):
+    layer = example.make(dtype="float64")
+    y = layer(example.inputs(2, "float64"), **example.call)
+    assert all(w.dtype == "float64" for w in layer.weights)
+    if layer.weights:
+        assert all(t.dtype == "float64" for t in structure.leaves(y))
+
+
+@EACH
+def test_gradients_reach_every_weight(example):
+    set_random_seed(0)
+    layer = example.make(dtype="float64")
+    x = structure.transform(pylearn.asarray, example.inputs(3, "float64"))
+    layer(x, **example.call)
+    if not layer.trainable_weights:
+        return
+    rng = np.random.default_rng(1)
+    shapes = [t.shape for t in structure.leaves(layer(x, training=True, **example.call))]
+    weigh = [rng.uniform(0.5, 1.5, s) for s in shapes]
+
+    def total():
+        pylearn.random.seed(5)
+        out = structure.leaves(layer.run(x, training=True, **example.call))
+        return sum((ops.sum(t * w) for t, w in zip(out, weigh, strict=True)), start=0.0)
+
+    _, grads = pylearn.value_and_grad(total, wrt=layer.trainable_weights)()
+    for weight, grad in zip(layer.trainable_weights, grads, strict=True):
+        direction = rng.uniform(-1, 1, weight.shape)
+        value, ends = weight.numpy().copy(), []
+        for sign in (1, -1):
+            ops.assign(weight, value + sign * 1e-6 * direction)
+            ends.append(float(total()))
+        ops.assign(weight, value)
+        np.testing.assert_allclose(
+            np.sum(grad.numpy() * direction),
+            (ends[0] - ends[1]) / 2e-6,
+            rtol=1e-4,
+            atol=1e-6,
+            err_msg=weight.name,
+        )
+
+
+@EACH
+def test_captured_training_is_eager_training(example):
+    weights = []
+    for eagerly in (False, True):
+        set_random_seed(1)
+        model = model_of(example)
+        model.run_eagerly = eagerly
+        x = example.inputs(11)
+        model.fit(x, np.zeros((11, 2), "float32"), batch_size=4, epochs=3, verbose=0)
+        weights.append(model.get_weights())
+    for a, b in zip(*weights, strict=True):
+        assert a.tobytes() == b.tobytes()
+
+
+@EACH
+def test_saved_and_loaded(example, tmp_path):
+    set_random_seed(2)
+    model = model_of(example)
+    x = example.inputs(4)
+    model.fit(x, np.zeros((4, 2), "float32"), epochs=1, verbose=0)
+    model.save(tmp_path / "m.pylearn")
+    again = pylearn.models.load_model(tmp_path / "m.pylearn")
+    np.testing.assert_array_equal(again.predict(x), model.predict(x))
+
+
+@EACH
+def test_frozen_layers_stay(example):
+    set_random_seed(3)
+    model = model_of(example, trainable=False)
+    before = model.get_layer("mine").get_weights()
+    x = example.inputs(6)
+    model.fit(x, np.zeros((6, 2), "float32"), epochs=2, verbose=0)
+    for a, b in zip(before, model.get_layer("mine").get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
