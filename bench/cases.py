@@ -219,8 +219,9 @@ def measure(case: Case, threads: int, effort: timing.Effort, ceilings: dict[str,
 def related(row: Row, ceilings: dict[str, float]) -> Row:
     """The row with its fractions of these ceilings: of the best time, since a ceiling is the best of many bursts."""
     fractions = {}
-    if row.flops and row.peak in ceilings:
-        fractions[row.peak] = row.flops / row.best["pylearn"] / ceilings[row.peak]
+    if row.flops:  # without a peak of its own, of float32's: above 1 where the other type is faster
+        peak = row.peak if row.peak in ceilings else "fma"
+        fractions[peak] = row.flops / row.best["pylearn"] / ceilings[peak]
     if row.nbytes > CACHE_BYTES:
         fractions["bandwidth"] = row.nbytes / row.best["pylearn"] / ceilings["bandwidth"]
     return replace(row, fractions=fractions, ceilings=dict(ceilings))

@@ -199,8 +199,8 @@ def _gpt(L: Kept, net: Net, plain: bool) -> Any:
     for _ in range(nets.GPT_BLOCKS):
         n = norm(h)
         h = L.Add()([h, L.MultiHeadAttention(heads, d // heads)(n, n, use_causal_mask=True)])
-        wide = L.Dense(4 * d, activation="gelu")(norm(h))
+        n = norm(h)
+        wide = L.Dense(4 * d, activation="gelu")(n)
         h = L.Add()([h, L.Dense(d)(wide)])
-    return Model(
-        inputs=ids, outputs=L.Dense(words, activation="softmax")(norm(h))
-    ), "sparse_categorical_crossentropy"
+    n = norm(h)
+    return Model(inputs=ids, outputs=L.Dense(words, activation="softmax")(n)), "sparse_categorical_crossentropy"

@@ -67,7 +67,7 @@ def vjp_side(function: Callable[..., Any], dy: np.ndarray, *arrays: np.ndarray) 
     def run() -> Any:
         with _core.grad_scope():
             y = function(*tensors)
-            return y, *_core.gradients(y, tensors, seed=seed)
+        return _core.detach(y), *_core.gradients(y, tensors, seed=seed)
 
     return side("pylearn", run)
 
