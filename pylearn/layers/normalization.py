@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pylearn import initializers, ops, regularizers
+from pylearn.autograd import no_grad
 from pylearn.layers.base import Layer, Shape
 
 
@@ -123,8 +124,9 @@ class BatchNormalization(_Normalization):
                 x, self.gamma, self.beta, self.moving_mean, self.moving_variance, epsilon=self.epsilon
             )
         y, mean, variance = ops.batch_norm(x, self.gamma, self.beta, epsilon=self.epsilon)
-        for moving, batch in ((self.moving_mean, mean), (self.moving_variance, variance)):
-            ops.assign(moving, moving * self.momentum + batch * (1.0 - self.momentum))
+        with no_grad():
+            for moving, batch in ((self.moving_mean, mean), (self.moving_variance, variance)):
+                ops.assign(moving, moving * self.momentum + batch * (1.0 - self.momentum))
         return y
 
     def get_config(self) -> dict[str, Any]:
