@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,10 @@ Array = np.ndarray
 
 def sigmoid(x: Array) -> Array:
     return 1 / (1 + np.exp(-x))
+
+
+def relu(x: Array) -> Array:
+    return np.maximum(x, 0)
 
 
 def matmul(a: Array, b: Array) -> Array:
@@ -54,7 +59,7 @@ def lstm_cell(x: Array, h: Array, c: Array, w: Array, u: Array, b: Array) -> tup
     return sigmoid(o) * np.tanh(c), c
 
 
-def lstm(x: Array, w: Array, u: Array, b: Array) -> Array:
+def lstm(x: Array, w: Array, u: Array, b: Array, activation: Callable[[Array], Array] = np.tanh) -> Array:
     """y (B, T, H): the products with x of all steps at once, one cell a step."""
     batch, steps, units = len(x), x.shape[1], len(u)
     z = x @ w + b
@@ -62,8 +67,8 @@ def lstm(x: Array, w: Array, u: Array, b: Array) -> Array:
     h, c = np.zeros((2, batch, units), x.dtype)
     for t in range(steps):
         i, f, g, o = np.split(z[:, t] + h @ u, 4, axis=1)
-        c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
-        y[:, t] = h = sigmoid(o) * np.tanh(c)
+        c = sigmoid(f) * c + sigmoid(i) * activation(g)
+        y[:, t] = h = sigmoid(o) * activation(c)
     return y
 
 

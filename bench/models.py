@@ -203,4 +203,6 @@ def _gpt(L: Kept, net: Net, plain: bool) -> Any:
         wide = L.Dense(4 * d, activation="gelu")(n)
         h = L.Add()([h, L.Dense(d)(wide)])
     n = norm(h)
-    return Model(inputs=ids, outputs=L.Dense(words, activation="softmax")(n)), "sparse_categorical_crossentropy"
+    return Model(
+        inputs=ids, outputs=L.Dense(words, activation="softmax")(n)
+    ), "sparse_categorical_crossentropy"
