@@ -113,16 +113,13 @@ def verify(todo: Sequence[Case]) -> int:
 def run_here(command: str, todo: Sequence[Case], threads: int, quick: bool) -> Record:
     """Measures in this process, printing as it goes; a case that does not compute what it should is noted instead."""
     effort = timing.QUICK if quick else timing.FULL
+    peers.compiles = peers.compiles and not quick
     with environment.threads_set(threads):
         ceilings = cases.ceilings(quick)
         record = Record(
             environment.describe(), {str(threads): ceilings}, [], quick=quick, absent=peers.absent()
         )
-        sides = [
-            name
-            for name in peers.ALL
-            if (name not in record.absent and name != "compiled") or (name == "compiled" and peers.torch)
-        ]
+        sides = [name for name in peers.ALL if name not in record.absent]
         print("\n".join(report.about(record)))
         print(report.header(sides), flush=True)
         for case in todo:
@@ -161,7 +158,8 @@ def run(args: argparse.Namespace, todo: Sequence[Case]) -> Record:
             command += ["--threads", str(threads), "--json", str(path), *(["--quick"] if args.quick else [])]
             done = subprocess.run(command, cwd=ROOT, env=environment.thread_environment(threads), check=False)
             if done.returncode:
-                sys.exit(done.returncode)
+                print(f"python -m bench: the process ended with status {done.returncode}", file=sys.stderr)
+                sys.exit(2)
             parts.append(records.load(path))
         print(flush=True)
     first = parts[0]
@@ -182,8 +180,8 @@ def _place(todo: Sequence[Case], row: cases.Row) -> tuple[int, int]:
 
 def measure_memory(names: Sequence[str], quick: bool) -> list[memory.Peak]:
     """Peaks of the networks, with all processors."""
-    sides = [side for side in memory.SIDES if side not in ("compiled", *peers.absent())]
-    sides = [side for side in sides if side != "torch" or peers.torch is not None]
+    absent = peers.absent()
+    sides = [side for side in memory.SIDES if side != "compiled" and side not in absent]
     found = []
     for net in chosen_nets(names)[: 2 if quick else None]:
         found.append(memory.measure(net, environment.processors(), sides))

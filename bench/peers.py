@@ -35,11 +35,16 @@ def _load(name: str) -> Any:
 
 torch = _load("torch")
 jax = _load("jax")
+compiles = torch is not None  # is torch.compile measured? A quick run does not wait for its compiler.
 
 
 def absent() -> dict[str, str]:
     """Peers that cannot be measured here, and why."""
     found = {name: "not installed" for name, module in (("torch", torch), ("jax", jax)) if module is None}
+    if torch is None:
+        found["compiled"] = "torch is not installed"
+    if torch is not None and not compiles:
+        found["compiled"] = "left out of a quick run"
     if onednn.library() is None:
         found["onednn"] = "not installed (pip install onednn-cpu-gomp, or BENCH_ONEDNN=…/libdnnl.so)"
     if best_core() == "":

@@ -34,7 +34,7 @@ class Effort:
     budget: float = 6.0
 
 
-FULL = Effort(rounds=9, block=0.02, pause=0.03, cold_rounds=5)
+FULL = Effort(rounds=7, block=0.015, pause=0.025, cold_rounds=3)
 QUICK = Effort(rounds=3, block=0.002, pause=0.0, cold_rounds=1)
 
 

@@ -118,8 +118,9 @@ def step_case(net: Net) -> Case:
             made = NumpyMLP(net)
             sides.append(Side("numpy", made.step, lambda: losses(NumpyMLP(net, plain=True).step)))
         if peers.torch is not None:
-            for name, compiled in (("torch", False), ("compiled", True)):
-                sides.append(_peer(name, models_torch.Step, net, compiled=compiled))
+            sides.append(_peer("torch", models_torch.Step, net))
+        if peers.compiles:
+            sides.append(_peer("compiled", models_torch.Step, net, compiled=True))
         if peers.jax is not None:
             sides.append(_peer("jax", models_jax.Step, net))
         return oracle(net), sides

@@ -101,7 +101,7 @@ def torch_sides(function: Callable[..., Any], *args: Any, compiled: bool = False
         return []
     tensors = [torch_tensor(a, isinstance(a, np.ndarray) and a.ndim == 2) for a in args]
     found: Sides = [side("torch", functools.partial(function, *tensors))]
-    if compiled:
+    if compiled and peers.compiles:
         found.append(side("compiled", functools.partial(peers.compiled(function), *tensors)))
     return found
 
@@ -131,7 +131,7 @@ def torch_vjp_sides(
         return Side(name, run, result)
 
     found: Sides = [sides("torch", function)]
-    if compiled:
+    if compiled and peers.compiles:
         found.append(sides("compiled", peers.compiled(function)))
     return found
 
