@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import subprocess
 import sys
 import tempfile
@@ -192,6 +193,7 @@ def measure_memory(names: Sequence[str], quick: bool) -> list[memory.Peak]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(argv)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the processes started here end too
     if args.command == "report":
         report.RESULTS_FILE.write_text(results_page(), encoding="utf-8")
         print(f"wrote {report.RESULTS_FILE.relative_to(ROOT)}")

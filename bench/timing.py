@@ -35,7 +35,7 @@ class Effort:
 
 
 FULL = Effort(rounds=7, block=0.015, pause=0.025, cold_rounds=3)
-QUICK = Effort(rounds=3, block=0.002, pause=0.0, cold_rounds=1)
+QUICK = Effort(rounds=3, block=0.002, pause=0.01, cold_rounds=1)
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,8 @@ def matmul(m: int, k: int, n: int, form: str = "nn") -> Case:
     label = f"{m}x{k}x{n}" + ("" if form == "nn" else f" {form}")
     nbytes = 4.0 * (m * k + k * n + m * n)
     cold = form == "nn" and flops < 1e9
-    return Case("gemm", "matmul", label, build, flops, nbytes, heavy=flops > 1e9, cold=cold)
+    heavy = flops > 1e9 or (form != "nn" and m != 256)
+    return Case("gemm", "matmul", label, build, flops, nbytes, heavy=heavy, cold=cold)
 
 
 def _ours(matmul: Any, a: Any, b: Any) -> Any:
