@@ -193,7 +193,6 @@ def measure_memory(names: Sequence[str], quick: bool) -> list[memory.Peak]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(argv)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the processes started here end too
     if args.command == "report":
         report.RESULTS_FILE.write_text(results_page(), encoding="utf-8")
         print(f"wrote {report.RESULTS_FILE.relative_to(ROOT)}")
@@ -244,4 +243,5 @@ def results_page() -> str:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the processes started here end too
     sys.exit(main())
