@@ -9,12 +9,15 @@ from __future__ import annotations
 from samples import (
     attention,
     conv,
+    decomp,
+    embed,
     linalg,
     loss,
     norm,
     pointwise,
     pool,
     reduce,
+    resize,
     rnn,
     shape,
     update,
@@ -26,16 +29,19 @@ __all__ = ["RECORDS", "Bad", "Op", "Sample", "errors_of", "samples_of"]
 RECORDS: dict[str, Op] = {
     op.name: op
     for family in (
-        pointwise,
-        reduce,
+        attention,
+        conv,
+        decomp,
+        embed,
         linalg,
-        shape,
         loss,
         norm,
+        pointwise,
         pool,
-        conv,
+        reduce,
+        resize,
         rnn,
-        attention,
+        shape,
         update,
     )
     for op in family.OPS

@@ -29,6 +29,10 @@ FORMULAS = {
     "kl_divergence": lambda y, p: (np.clip(y, E, 1) * np.log(np.clip(y, E, 1) / np.clip(p, E, 1))).sum(-1),
     "binary_crossentropy": lambda y, p: -(y * np.log(p) + (1 - y) * np.log(1 - p)).mean(-1),
     "categorical_crossentropy": lambda y, p: -(y * np.log(p / p.sum(-1, keepdims=True))).sum(-1),
+    "binary_focal_crossentropy": lambda y, p: (
+        -((1 - y * p - (1 - y) * (1 - p)) ** 2) * (y * np.log(p) + (1 - y) * np.log(1 - p))
+    ).mean(-1),
+    "categorical_focal_crossentropy": lambda y, p: -0.25 * ((1 - p) ** 2 * y * np.log(p)).sum(-1),
     "hinge": lambda y, p: np.maximum(1 - y * p, 0).mean(-1),
     "squared_hinge": lambda y, p: (np.maximum(1 - y * p, 0) ** 2).mean(-1),
     "categorical_hinge": lambda y, p: np.maximum(1 + ((1 - y) * p).max(-1) - (y * p).sum(-1), 0),
@@ -37,7 +41,7 @@ FORMULAS = {
 
 @pytest.mark.parametrize("name", sorted(FORMULAS))
 def test_function_class_and_string_agree_with_the_formula(name):
-    y = ONE if name in ("categorical_crossentropy", "categorical_hinge") else Y
+    y = ONE if name.startswith("categorical") else Y
     want = FORMULAS[name](y, P)
     function = getattr(losses, name)
     got = function(y, P)
@@ -68,6 +72,98 @@ def test_every_loss_survives_its_configuration_and_has_a_gradient(loss):
         step[place] = 1e-6
         slope = (made(y, p + step) - made(y, p - step)) / 2e-6
         np.testing.assert_allclose(grad[place], slope, rtol=1e-4, atol=1e-6)
+
+
+def test_focal_losses():
+    ids = ONE.argmax(1)
+    np.testing.assert_allclose(
+        losses.binary_focal_crossentropy(Y, P, gamma=0.0), losses.binary_crossentropy(Y, P), rtol=1e-12
+    )
+    np.testing.assert_allclose(
+        losses.categorical_focal_crossentropy(ONE, P, alpha=1.0, gamma=0.0),
+        losses.sparse_categorical_crossentropy(ids, P),
+        rtol=1e-12,
+    )
+    balanced = losses.binary_focal_crossentropy(ONE, P, apply_class_balancing=True, alpha=0.3)
+    q, weight = np.where(ONE == 1, P, 1 - P), np.where(ONE == 1, 0.3, 0.7)
+    np.testing.assert_allclose(balanced, -(weight * (1 - q) ** 2 * np.log(q)).mean(-1), rtol=1e-9)
+    z = RNG.randn(6, 4)
+    for name, head in (("binary", ops.sigmoid), ("categorical", ops.softmax)):
+        function = getattr(losses, f"{name}_focal_crossentropy")
+        np.testing.assert_allclose(function(ONE, z, from_logits=True), function(ONE, head(z)), rtol=1e-6)
+        smooth = ONE * 0.8 + 0.2 / (2 if name == "binary" else 4)
+        np.testing.assert_allclose(function(ONE, P, label_smoothing=0.2), function(smooth, P), rtol=1e-12)
+
+
+def test_overlaps():
+    np.testing.assert_allclose(losses.dice(ONE, P), 1 - 2 * (ONE * P).sum() / (ONE + P).sum(), rtol=1e-6)
+    both, wrong, missed = (ONE * P).sum(), ((1 - ONE) * P).sum(), (ONE * (1 - P)).sum()
+    np.testing.assert_allclose(
+        losses.tversky(ONE, P, alpha=0.3, beta=0.7), 1 - both / (both + 0.3 * wrong + 0.7 * missed), rtol=1e-6
+    )
+    np.testing.assert_allclose(losses.tversky(ONE, P), losses.dice(ONE, P), rtol=1e-6)
+    masks, guess = RNG.rand(3, 5, 5, 1) > 0.5, RNG.rand(3, 5, 5, 1)
+    each = losses.Dice(axis=(1, 2, 3), reduction="none")(masks, guess)
+    np.testing.assert_allclose(each, [losses.dice(m, g) for m, g in zip(masks, guess)], rtol=1e-6)
+    again = losses.get(losses.serialize(losses.Tversky(0.3, 0.7, axis=(1, 2))))
+    assert (again.alpha, again.beta, again.axis) == (0.3, 0.7, (1, 2))
+    empty = np.zeros((2, 3))
+    assert losses.dice(empty, empty) == losses.tversky(empty, empty) == 1.0
+
+
+def test_an_ignored_class_counts_for_nothing():
+    torch = pytest.importorskip("torch")
+    z, ids = RNG.randn(3, 5, 4), RNG.randint(0, 4, (3, 5))
+    ids[0, :3] = ids[2, 4] = -1
+    keep = ids >= 0
+    rows = losses.sparse_categorical_crossentropy(ids, z, from_logits=True, ignore_class=-1)
+    assert (rows[~keep] == 0).all()
+    np.testing.assert_allclose(
+        rows[keep], losses.sparse_categorical_crossentropy(ids[keep], z[keep], from_logits=True), rtol=1e-12
+    )
+    loss = losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=-1)
+    want = torch.nn.functional.cross_entropy(
+        torch.tensor(z).reshape(-1, 4), torch.tensor(ids).ravel(), ignore_index=-1
+    )
+    np.testing.assert_allclose(loss(ids, z), want.item(), rtol=1e-12)
+    sums = losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=-1, reduction="sum")
+    np.testing.assert_allclose(sums(ids, z), rows.sum(), rtol=1e-12)
+    grad = pylearn.grad(lambda q: loss(ids, q))(z)
+    assert (grad[~keep] == 0).all() and (grad[keep] != 0).all()
+    assert loss(np.full((3, 5), -1), z) == 0.0
+    with pytest.raises(IndexError):
+        losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=-2)(ids, z)
+    loss.check(ids, (None, 5, 4))
+    as_probabilities = losses.SparseCategoricalCrossentropy(ignore_class=2)
+    p, c = np.full((4, 3), 1 / 3), np.array([0, 2, 1, 2])
+    np.testing.assert_allclose(as_probabilities(c, p), np.log(3), rtol=1e-12)
+
+
+def test_probabilities_at_the_ends_and_what_is_not_a_number():
+    ends, targets = np.array([[0.0, 1.0, 0.0, 1.0]]), np.array([[0.0, 1.0, 1.0, 0.0]])
+    for dtype, least in (("float64", -np.log(1e-7)), ("float32", 23 * np.log(2))):
+        p, y = ends.astype(dtype), targets.astype(dtype)
+        got = losses.binary_crossentropy(y, p)
+        np.testing.assert_allclose(got, [(-np.log(1e-7) + least) / 4], rtol=1e-5)
+        grad = pylearn.grad(lambda q, y=y: losses.get("bce")(y, q))(p)
+        assert np.isfinite(grad).all()
+    for name in sorted(FORMULAS):
+        p = P.copy()
+        p[2, 1] = np.nan
+        y = ONE if name.startswith("categorical") else Y
+        got = getattr(losses, name)(y, p)
+        assert np.isnan(got[2]) and np.isfinite(np.delete(got, 2)).all(), name
+        assert np.isfinite(pylearn.grad(lambda q, y=y, name=name: losses.get(name)(y, q))(P)).all(), name
+    assert losses.mean_squared_error(np.ones((0, 3)), np.ones((0, 3))).shape == (0,)
+    assert np.isnan(losses.MeanSquaredError()(np.ones((0, 3)), np.ones((0, 3))))
+
+
+def test_log_cosh_keeps_its_digits_where_it_is_small_and_where_it_is_large():
+    d = np.array([1e-6, 1e-3, 0.5, 1.0, 3.0, 50.0, 1e4], "float32")
+    exact = np.where(
+        d < 1e-2, d.astype("float64") ** 2 / 2, np.logaddexp(d, -d.astype("float64")) - np.log(2)
+    )
+    np.testing.assert_allclose(losses.log_cosh(np.zeros_like(d), d), exact, rtol=3e-6)
 
 
 def test_aliases_and_errors():

@@ -40,13 +40,22 @@ def parts(op: Op, sample: Sample) -> tuple[list[np.ndarray], Callable]:
     return arrays, rebuild
 
 
+def mirrored(op: Op, args: list) -> list:
+    """The arguments with their symmetric matrices made so: a single element of one cannot be moved."""
+    for i in op.symmetric:
+        n = args[i].ndim
+        turned = ops.transpose(args[i], (*range(n - 2), n - 1, n - 2))
+        args[i] = ops.multiply(ops.add(args[i], turned), 0.5)
+    return args
+
+
 def weighted(op: Op, sample: Sample, rebuild: Callable) -> Callable:
     """The sum of all outputs, weighted at random, as a function of the differentiable arrays."""
 
     def total(*arrays):
         if op.random:
             pylearn.random.seed(SEED)
-        result = getattr(ops, op.name)(*rebuild(arrays), **sample.kwargs)
+        result = getattr(ops, op.name)(*mirrored(op, rebuild(arrays)), **sample.kwargs)
         outputs = result if isinstance(result, (tuple, list)) else [result]
         y = 0.0
         for k, out in enumerate(outputs):

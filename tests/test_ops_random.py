@@ -44,8 +44,8 @@ def test_values(op: Op, first: int) -> None:
             pylearn.set_num_threads(1)
             got, want = run(op, sample), expected(op, sample)
             assert len(want) - 1 <= len(got) <= len(want), where
-            for g, w in zip(got, want):
-                assert str(g.dtype) == result_dtype(op, sample, dtype), where
+            for output, (g, w) in enumerate(zip(got, want)):
+                assert str(g.dtype) == result_dtype(op, sample, dtype, output), where
                 check_value(g, w, op.tolerance, where)
             pylearn.set_num_threads(3)
             same_bits(run(op, sample), got, where)

@@ -6,7 +6,7 @@ import pytest
 import pylearn
 from pylearn.layers import Activation, Dense, Dropout, Input
 from pylearn.models import Sequential, load_model
-from pylearn.optimizers import SGD, Adam
+from pylearn.optimizers import SGD, Adadelta, Adagrad, Adam, Adamax, Lion, Nadam, RMSprop
 from pylearn.schedules import ExponentialDecay
 from pylearn.utils import set_random_seed
 
@@ -99,9 +99,40 @@ def test_one_seed_one_result_and_another_seed_another(data):
     assert not same(run(1), run(2))
 
 
+OPTIMIZERS = [
+    Adam(0.01),
+    Adam(0.01, amsgrad=True, global_clipnorm=0.5),
+    Adam(weight_decay=0.01),
+    SGD(0.05, momentum=0.9, nesterov=True),
+    SGD(0.05, clipvalue=0.01, gradient_accumulation_steps=7),
+    RMSprop(0.01),
+    RMSprop(0.01, momentum=0.9, centered=True, clipnorm=0.1),
+    Adadelta(1.0),
+    Adagrad(0.05),
+    Adamax(0.01),
+    Nadam(0.01, gradient_accumulation_steps=3),
+    Lion(0.001, weight_decay=0.1),
+]
+
+
 @pytest.mark.parametrize(
-    "optimizer", [Adam(0.01), SGD(0.05, momentum=0.9, nesterov=True), Adam(weight_decay=0.01)]
+    "optimizer", [*OPTIMIZERS, Adam(0.01, use_ema=True, ema_overwrite_frequency=5)], ids=repr
 )
+def test_captured_training_gives_the_eager_bits(data, optimizer):
+    X, y = data
+    results = []
+    for eager in (True, False):
+        model = mlp(eager, optimizer=optimizer)
+        history = model.fit(X, y, epochs=3, verbose=0)
+        results.append(
+            (model.get_weights(), history.history, model.optimizer.state(), model.optimizer.iterations)
+        )
+    (a, history_a, state_a, steps_a), (b, history_b, state_b, steps_b) = results
+    assert same(a, b) and history_a == history_b and same([*state_a.values()], [*state_b.values()])
+    assert steps_a == steps_b > 0
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=repr)
 def test_save_load_continue_equals_not_stopping(data, tmp_path, optimizer):
     X, y = data
     straight = mlp(optimizer=optimizer)

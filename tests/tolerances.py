@@ -17,6 +17,8 @@ VALUE: dict[str, dict[str, tuple[float, float]]] = {
     "sum": {"float32": (2e-6, 4e-6), "float64": (4e-15, 1e-14)},
     # sums of up to 600 products of size 1, each held in the type itself
     "product": {"float32": (2e-6, 1.2e-5), "float64": (4e-15, 3e-14)},
+    # well conditioned matrices of up to 100 rows: rounding grows with both
+    "decomposition": {"float32": (1e-5, 1e-5), "float64": (2e-13, 2e-13)},
     # formulas that chain sums, exponentials and products
     "network": {"float32": (1e-5, 1e-5), "float64": (1e-13, 1e-13)},
 }

@@ -229,6 +229,28 @@ Activation From<Activation>::get(Call& c, const char* what, py::handle h) {
                     "' must be None, 'linear', 'relu', 'sigmoid' or 'tanh', not '", s, "'");
 }
 
+AnyActivation From<AnyActivation>::get(Call& c, const char* what, py::handle h) {
+  static constexpr std::pair<const char*, Activation> names[] = {{"linear", Activation::none},
+                                                                 {"relu", Activation::relu},
+                                                                 {"sigmoid", Activation::sigmoid},
+                                                                 {"tanh", Activation::tanh},
+                                                                 {"leaky_relu", Activation::leaky_relu},
+                                                                 {"elu", Activation::elu},
+                                                                 {"selu", Activation::selu},
+                                                                 {"softplus", Activation::softplus},
+                                                                 {"gelu", Activation::gelu},
+                                                                 {"gelu_tanh", Activation::gelu_tanh},
+                                                                 {"silu", Activation::silu}};
+  if (h.is_none()) return {Activation::none};
+  const std::string s = c.text(what, h);
+  std::string known;
+  for (const auto& [name, value] : names) {
+    if (s == name) return {value};
+    known += std::string(", '") + name + "'";
+  }
+  raise<ValueError>("[", c.op, "] argument '", what, "' must be one of None", known, "; not '", s, "'");
+}
+
 std::vector<Tensor> From<std::vector<Tensor>>::get(Call& c, const char* what, py::handle h) {
   if (!PyList_Check(h.ptr()) && !PyTuple_Check(h.ptr())) c.bad(what, "a list or tuple of arrays", h);
   std::vector<Tensor> out;
@@ -294,6 +316,12 @@ void set_python_error(const char* op) {
     throw;
   } catch (py::error_already_set& e) {
     e.restore();
+  } catch (const LinAlgError& e) {
+    try {
+      set(py::module_::import("numpy.linalg").attr("LinAlgError").ptr(), e);
+    } catch (py::error_already_set& failed) {
+      failed.restore();
+    }
   } catch (const ValueError& e) {
     set(PyExc_ValueError, e);
   } catch (const TypeError& e) {

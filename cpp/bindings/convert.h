@@ -106,6 +106,15 @@ template <>
 struct From<Activation> {
   static Activation get(Call& c, const char* what, py::handle h);
 };
+// Any activation of the dense layer; the other fused kernels take the first few.
+struct AnyActivation {
+  Activation value;
+  operator Activation() const { return value; }
+};
+template <>
+struct From<AnyActivation> {
+  static AnyActivation get(Call& c, const char* what, py::handle h);
+};
 template <>
 struct From<std::vector<Tensor>> {
   static std::vector<Tensor> get(Call& c, const char* what, py::handle h);

@@ -89,8 +89,11 @@ PYBIND11_MODULE(_core, m) {
   bind_norm(m);
   bind_attention(m);
   bind_random(m);
+  bind_decomp(m);
   bind_conv(m);
+  bind_embed(m);
   bind_pool(m);
+  bind_resize(m);
   bind_rnn(m);
   bind_optim(m);
   bind_autograd(m);

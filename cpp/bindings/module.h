@@ -12,8 +12,11 @@ void bind_loss(pybind11::module_& m);         // ops_loss.cpp
 void bind_norm(pybind11::module_& m);         // ops_norm.cpp
 void bind_attention(pybind11::module_& m);    // ops_attention.cpp
 void bind_random(pybind11::module_& m);       // ops_random.cpp
+void bind_decomp(pybind11::module_& m);       // ops_decomp.cpp
 void bind_conv(pybind11::module_& m);         // ops_conv.cpp
+void bind_embed(pybind11::module_& m);        // ops_embed.cpp
 void bind_pool(pybind11::module_& m);         // ops_pool.cpp
+void bind_resize(pybind11::module_& m);       // ops_resize.cpp
 void bind_rnn(pybind11::module_& m);          // ops_rnn.cpp
 void bind_optim(pybind11::module_& m);        // ops_optim.cpp
 void bind_autograd(pybind11::module_& m);     // autograd.cpp

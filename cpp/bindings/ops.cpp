@@ -16,6 +16,15 @@ struct From<PadWidth> {
   static PadWidth get(Call&, const char*, py::handle h) { return {py::reinterpret_borrow<py::object>(h)}; }
 };
 
+// pad's mode
+struct PadMode {
+  std::string name;
+};
+template <>
+struct From<PadMode> {
+  static PadMode get(Call& c, const char* what, py::handle h) { return {c.text(what, h)}; }
+};
+
 // split: a number of equal parts, or the positions to cut at
 struct Cuts {
   Shape values;
@@ -33,7 +42,7 @@ struct From<Cuts> {
 
 namespace {
 
-Tensor pad(const Tensor& x, const PadWidth& width, double value) {
+Tensor pad(const Tensor& x, const PadWidth& width, double value, const PadMode& mode) {
   Call c("pad");
   std::vector<Pair> pairs;
   py::handle h = width.given;
@@ -49,11 +58,21 @@ Tensor pad(const Tensor& x, const PadWidth& width, double value) {
   } else {
     pairs.assign(static_cast<size_t>(x.ndim()), From<Pair>::get(c, "pad_width", h));
   }
-  return ops::pad(x, pairs, value);
+  return ops::pad(x, pairs, value, mode.name);
 }
 
 std::vector<Tensor> split(const Tensor& x, const Cuts& cuts, int64_t axis) {
   return ops::split(x, cuts.values, cuts.sections, axis);
+}
+
+Tensor linear(const Tensor& x, const Tensor& w, const ops::OptTensor& b, AnyActivation activation,
+              const ops::OptTensor& residual) {
+  return ops::linear(x, w, b, activation, residual);
+}
+
+std::tuple<Tensor, Tensor, Tensor, Tensor> linear_backward(const Tensor& dy, const Tensor& x, const Tensor& w,
+                                                           const Tensor& y, AnyActivation activation) {
+  return ops::linear_backward(dy, x, w, y, activation);
 }
 
 Tensor cumsum(const Tensor& x, std::optional<int64_t> axis) { return ops::cumsum(x, axis); }
@@ -82,10 +101,21 @@ void bind_ops(py::module_& m) {
          "Running sum along the axis; of the flat array by default.");
 
   def_op(m, "matmul", matmul, {"x1", "x2"}, "Matrix product, as NumPy's matmul: (..., M, K) @ (..., K, N).");
+  def_op(m, "matmul_bf16", matmul_bf16, {"x1", "x2"},
+         "matmul of float32 arrays, rounded to bfloat16 (to nearest, ties to even) and summed in float32; "
+         "the gradients "
+         "are such products too.");
   def_op(m, "matmul_backward", matmul_backward, {"dy", "x1", "x2"}, "Gradients (dx1, dx2) of matmul.");
-  def_op(m, "linear", linear, {"x", "w", {"b", None}, {"activation", None}},
-         "activation(x @ w + b): x (..., in), w (in, out), b (out); activation None, 'relu', 'sigmoid' or "
-         "'tanh'.");
+  def_op(m, "linear", pl::linear, {"x", "w", {"b", None}, {"activation", None}, {"residual", None}},
+         "activation(x @ w + b + residual): x (..., in), w (in, out), b (out), residual (..., out). "
+         "Activations: "
+         "None, 'relu', 'sigmoid', 'tanh', 'leaky_relu' (slope 0.2), 'elu', 'selu', 'softplus', 'gelu', "
+         "'gelu_tanh', "
+         "'silu'.");
+  def_op(m, "linear_backward", pl::linear_backward, {"dy", "x", "w", "y", {"activation", None}},
+         "Gradients (dx, dw, db, dz) of linear; dz is that of x @ w + b + residual. y is linear's output, or "
+         "for "
+         "'gelu', 'gelu_tanh' and 'silu' what the activation was applied to.");
   def_op(m, "csr_matmul", csr_matmul,
          {"indptr", "indices", "values", "rows", "cols", "x", {"transpose", false}},
          "Sparse times dense. The index arrays must have been checked: use pylearn.CSR.");
@@ -100,8 +130,10 @@ void bind_ops(py::module_& m) {
   def_op(m, "stack", stack, {"xs", {"axis", 0}}, "Joined along a new axis.");
   def_op(m, "split", pl::split, {"x", "indices_or_sections", {"axis", 0}},
          "Views of equal parts, or cut at positions.");
-  def_op(m, "pad", pl::pad, {"x", "pad_width", {"value", 0.0}},
-         "A border of a constant: an int, (before, after), or a pair for each dimension.");
+  def_op(m, "pad", pl::pad, {"x", "pad_width", {"value", 0.0}, {"mode", "constant"}},
+         "A border: an int, (before, after), or a pair for each dimension. Of a constant, or of x: mode "
+         "'reflect', "
+         "'symmetric', 'edge' or 'wrap'.");
   def_op(m, "slice", ops::slice, {"x", "start", "stop", "step"},
          "A view: one start, stop and step for each dimension, clamped to it; with a negative step, stop -1 "
          "is before "
@@ -110,7 +142,7 @@ void bind_ops(py::module_& m) {
   def_op(m, "take", take, {"x", "indices", {"axis", None}},
          "Elements by position along the axis; IndexError when out of range.");
   def_op(m, "one_hot", one_hot, {"x", "num_classes", {"dtype", "float32"}},
-         "Rows with a 1 at the id; ids out of range give zeros.");
+         "Rows with a 1 at the id; IndexError when one is out of range.");
 }
 
 }  // namespace pl

@@ -34,7 +34,8 @@ bool named(Call& c, const char* what, py::handle h, bool causal, ops::ConvPad& k
     kind = ops::ConvPad::causal;
   else if (s != "valid")
     raise<ValueError>("[", c.op, "] argument '", what, "' must be 'valid', 'same', ",
-                      causal ? "'causal', an integer or a pair" : "an integer or two pairs", ", not '", s, "'");
+                      causal ? "'causal', an integer or a pair" : "an integer or two pairs", ", not '", s,
+                      "'");
   return true;
 }
 // A number, also as an array without dimensions?
@@ -112,10 +113,10 @@ std::tuple<Tensor, Tensor, Tensor> conv2d_backward(const Tensor& dy, const Tenso
                                                    int64_t groups) {
   return ops::conv2d_backward(dy, x, w, options(strides, padding, dilation, groups, Activation::none));
 }
-Tensor conv1d(const Tensor& x, const Tensor& w, const ops::OptTensor& b, int64_t stride, const Padding1d& padding,
-              int64_t dilation, int64_t groups, Activation activation) {
-  return ops::conv1d(x, w, b, options({1, stride}, {padding.kind, {0, 0}, padding.pad}, {1, dilation}, groups,
-                                      activation));
+Tensor conv1d(const Tensor& x, const Tensor& w, const ops::OptTensor& b, int64_t stride,
+              const Padding1d& padding, int64_t dilation, int64_t groups, Activation activation) {
+  return ops::conv1d(
+      x, w, b, options({1, stride}, {padding.kind, {0, 0}, padding.pad}, {1, dilation}, groups, activation));
 }
 Tensor depthwise_conv2d(const Tensor& x, const Tensor& w, const ops::OptTensor& b, Pair strides,
                         const Padding& padding, Pair dilation, Activation activation) {
@@ -154,25 +155,23 @@ void bind_conv(py::module_& m) {
                                       {"dilation", 1},
                                       {"activation", None}};
   def_op(m, "conv2d", pl::conv2d, convolution,
-         "activation(convolution + b) of images x (N, H, W, C) with kernels w (KH, KW, C / groups, F). padding is "
-         "'valid', 'same', an integer or ((top, bottom), (left, right)); activation None, 'relu', 'sigmoid' or 'tanh'.");
+         "activation(convolution + b) of images x (N, H, W, C) with kernels w (KH, KW, C / groups, F). "
+         "padding is "
+         "'valid', 'same', an integer or ((top, bottom), (left, right)); activation None, 'relu', 'sigmoid' "
+         "or 'tanh'.");
   def_op(m, "conv2d_backward", pl::conv2d_backward,
          {"dy", "x", "w", {"strides", 1}, {"padding", "valid"}, {"dilation", 1}, {"groups", 1}},
          "Gradients (dx, dw, db) of conv2d without activation.");
   def_op(m, "conv1d", pl::conv1d, convolution,
-         "activation(convolution + b) of sequences x (N, T, C) with kernels w (K, C / groups, F). padding is 'valid', "
+         "activation(convolution + b) of sequences x (N, T, C) with kernels w (K, C / groups, F). padding is "
+         "'valid', "
          "'same', 'causal', an integer or (before, after).");
   def_op(m, "depthwise_conv2d", pl::depthwise_conv2d,
-         {"x",
-          "w",
-          {"b", None},
-          {"strides", 1},
-          {"padding", "valid"},
-          {"dilation", 1},
-          {"activation", None}},
+         {"x", "w", {"b", None}, {"strides", 1}, {"padding", "valid"}, {"dilation", 1}, {"activation", None}},
          "conv2d of each channel by itself: w (KH, KW, C, multiplier), output channel c * multiplier + m.");
   def_op(m, "conv2d_transpose", pl::conv2d_transpose, transposed,
-         "activation(transposed convolution + b), the adjoint of conv2d: x (N, H, W, C), w (KH, KW, F, C). The output "
+         "activation(transposed convolution + b), the adjoint of conv2d: x (N, H, W, C), w (KH, KW, F, C). "
+         "The output "
          "has H * strides rows for padding 'same', and max(KH - strides, 0) more for 'valid'.");
   def_op(m, "conv1d_transpose", pl::conv1d_transpose, transposed,
          "The adjoint of conv1d: x (N, T, C), w (K, F, C).");

@@ -16,28 +16,24 @@ void bind_optim(py::module_& m) {
           {"nesterov", false},
           {"weight_decay", 0.0}},
          "One SGD step on p in place (and on velocity).");
-  def_op(m, "adam_update", adam_update,
-         {Written{"p"},
-          "g",
-          Written{"m"},
-          Written{"v"},
-          "step",
-          {"lr", 0.001},
-          {"beta_1", 0.9},
-          {"beta_2", 0.999},
-          {"epsilon", 1e-7},
-          {"weight_decay", 0.0},
-          {"decoupled", false},
-          {Written{"vhat"}, None}},
-         "One Adam step (Kingma & Ba 2014) on p, m and v in place; step counts from 1. With vhat AMSGrad (Reddi "
-         "et al. 2018).");
+  def_op(
+      m, "adam_update", adam_update,
+      {Written{"p"},
+       "g",
+       Written{"m"},
+       Written{"v"},
+       "step",
+       {"lr", 0.001},
+       {"beta_1", 0.9},
+       {"beta_2", 0.999},
+       {"epsilon", 1e-7},
+       {"weight_decay", 0.0},
+       {"decoupled", false},
+       {Written{"vhat"}, None}},
+      "One Adam step (Kingma & Ba 2014) on p, m and v in place; step counts from 1. With vhat AMSGrad (Reddi "
+      "et al. 2018).");
   def_op(m, "adagrad_update", adagrad_update,
-         {Written{"p"},
-          "g",
-          Written{"accumulator"},
-          {"lr", 0.001},
-          {"epsilon", 1e-7},
-          {"weight_decay", 0.0}},
+         {Written{"p"}, "g", Written{"accumulator"}, {"lr", 0.001}, {"epsilon", 1e-7}, {"weight_decay", 0.0}},
          "One Adagrad step (Duchi et al. 2011) on p and accumulator in place.");
   def_op(m, "adadelta_update", adadelta_update,
          {Written{"p"},
@@ -49,19 +45,20 @@ void bind_optim(py::module_& m) {
           {"epsilon", 1e-7},
           {"weight_decay", 0.0}},
          "One Adadelta step (Zeiler 2012) on p and both slots in place.");
-  def_op(m, "rmsprop_update", rmsprop_update,
-         {Written{"p"},
-          "g",
-          Written{"v"},
-          {"lr", 0.001},
-          {"rho", 0.9},
-          {"momentum", 0.0},
-          {"epsilon", 1e-7},
-          {Written{"velocity"}, None},
-          {Written{"average"}, None},
-          {"weight_decay", 0.0}},
-         "One RMSprop step (Hinton 2012) on p and v in place; with velocity for momentum, with average centered "
-         "(Graves 2013).");
+  def_op(
+      m, "rmsprop_update", rmsprop_update,
+      {Written{"p"},
+       "g",
+       Written{"v"},
+       {"lr", 0.001},
+       {"rho", 0.9},
+       {"momentum", 0.0},
+       {"epsilon", 1e-7},
+       {Written{"velocity"}, None},
+       {Written{"average"}, None},
+       {"weight_decay", 0.0}},
+      "One RMSprop step (Hinton 2012) on p and v in place; with velocity for momentum, with average centered "
+      "(Graves 2013).");
   def_op(m, "adamax_update", adamax_update,
          {Written{"p"},
           "g",
@@ -104,7 +101,8 @@ void bind_optim(py::module_& m) {
           {Written{"velocity"}, None},
           {"nesterov", false},
           {"weight_decay", 0.0}},
-         "One SGD step on the rows of p that ids names, from one row of g an id; rows of equal ids are added up. "
+         "One SGD step on the rows of p that ids names, from one row of g an id; rows of equal ids are added "
+         "up. "
          "Other rows and their slots stay as they are.");
   def_op(m, "sparse_adam_update", sparse_adam_update,
          {Written{"p"},
@@ -118,7 +116,8 @@ void bind_optim(py::module_& m) {
           {"beta_2", 0.999},
           {"epsilon", 1e-7},
           {"weight_decay", 0.0}},
-         "One lazy Adam step on the rows of p that ids names, from one row of g an id; rows of equal ids are added "
+         "One lazy Adam step on the rows of p that ids names, from one row of g an id; rows of equal ids are "
+         "added "
          "up. Other rows and their slots stay as they are, which dense Adam would move.");
   def_op(m, "sparse_adagrad_update", sparse_adagrad_update,
          {Written{"p"},
@@ -128,7 +127,8 @@ void bind_optim(py::module_& m) {
           {"lr", 0.001},
           {"epsilon", 1e-7},
           {"weight_decay", 0.0}},
-         "One Adagrad step on the rows of p that ids names, from one row of g an id; rows of equal ids are added "
+         "One Adagrad step on the rows of p that ids names, from one row of g an id; rows of equal ids are "
+         "added "
          "up. The same as the dense step on the added-up gradient.");
 }
 

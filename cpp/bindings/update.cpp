@@ -22,9 +22,8 @@ UpdateRule rule(const std::string& kind, const py::dict& hyper) {
   OptimHyper& h = r.hyper;
   h.rule = optim_rule(kind);
   const std::pair<const char*, double*> numbers[] = {
-      {"momentum", &h.momentum}, {"rho", &h.rho},         {"beta_1", &h.beta_1},
-      {"beta_2", &h.beta_2},     {"epsilon", &h.epsilon}, {"initial", &r.initial},
-      {"clip_at", &r.clip_at},   {"ema", &r.ema}};
+      {"momentum", &h.momentum}, {"rho", &h.rho},         {"beta_1", &h.beta_1},   {"beta_2", &h.beta_2},
+      {"epsilon", &h.epsilon},   {"initial", &r.initial}, {"clip_at", &r.clip_at}, {"ema", &r.ema}};
   const std::pair<const char*, bool*> flags[] = {{"nesterov", &h.nesterov},
                                                  {"amsgrad", &h.amsgrad},
                                                  {"centered", &h.centered},
@@ -79,10 +78,10 @@ void each_slot(const Update& u, const Fn& fn) {
 }  // namespace
 
 void bind_update(py::module_& m) {
-  py::class_<PyUpdate>(
-      m, "Update",
-      "One fused optimizer update of many parameters (kind 'sgd', 'adam', 'adagrad', ...). Construction moves the "
-      "parameters into one arena; gradients are written to .grads; .apply() is one launch.")
+  py::class_<PyUpdate>(m, "Update",
+                       "One fused optimizer update of many parameters (kind 'sgd', 'adam', 'adagrad', ...). "
+                       "Construction moves the "
+                       "parameters into one arena; gradients are written to .grads; .apply() is one launch.")
       .def(py::init<const std::string&, const py::iterable&, const py::dict&>(), py::arg("kind"),
            py::arg("params"), py::arg("hyper") = py::dict())
       .def_property_readonly("grads", [](const PyUpdate& u) { return u.update->grads(); })

@@ -8,7 +8,20 @@ thread_local Recorder* current = nullptr;
 GilHooks gil;
 constexpr double kReleaseCost = 20e3;  // ns: shorter work is over before another thread would get the GIL
 
+[[noreturn]] void raise_failed_matrix(const Status& s, const char* op, const std::string& argument) {
+  std::ostringstream what;
+  switch (s.code) {
+    case Status::not_positive_definite: what << "is not positive definite: leading minor " << s.value; break;
+    case Status::singular: what << "is singular: no pivot in row " << s.value; break;
+    case Status::not_finite: what << "holds NaN or infinity"; break;
+    default: what << "did not converge: value " << s.value; break;
+  }
+  if (s.position > 0) what << " (matrix " << s.position << " of the batch)";
+  raise<LinAlgError>("[", op, "] argument '", argument, "' ", what.str());
+}
+
 [[noreturn]] void raise_status(const Status& s, const char* op, const std::string& argument) {
+  if (s.code != Status::index_out_of_range) raise_failed_matrix(s, op, argument);
   raise<IndexError>("[", op, "] argument '", argument, "': ", s.value, " at flat position ", s.position,
                     " is out of range for ", s.bound, " (valid: 0 to ", s.bound - 1, ")");
 }
@@ -85,12 +98,12 @@ void Plan::run(double* seconds) {
     }
 }
 
-IdCheck::IdCheck(const char* op, const char* argument) : op_(op), argument_(argument) {
+StatusCheck::StatusCheck(const char* op, const char* argument) : op_(op), argument_(argument) {
   Recorder* r = recorder();
   status_ = r ? r->status(op, argument) : &local_;
 }
 
-void IdCheck::check() const {
+void StatusCheck::check() const {
   if (status_->code == Status::ok) return;
   Status s = std::exchange(*status_, Status{});
   raise_status(s, op_, argument_);

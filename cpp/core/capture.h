@@ -38,8 +38,8 @@ struct Touch {
 // What a recording left behind.
 class Plan : public RefCounted {
  public:
-  // Repeats the launches. IndexError when a kernel met an id out of range; Interrupted on Ctrl-C, between launches.
-  // `seconds`, if given, takes the time of each launch.
+  // Repeats the launches. IndexError or LinAlgError when a kernel met an id out of range or a matrix that
+  // fails; Interrupted on Ctrl-C, between launches. `seconds`, if given, takes the time of each launch.
   void run(double* seconds = nullptr);
 
   // Writes a launch down; where its arguments lie is found here.
@@ -127,10 +127,10 @@ void launch(const char* name, void (*kernel)(Stream, const Args&), const Args& a
   raise_if_interrupted();
 }
 
-// Ids are checked by the kernel: give it status(), and call check() after the launch.
-class IdCheck {
+// What only the kernel can check, ids or matrices: give it status(), and call check() after the launch.
+class StatusCheck {
  public:
-  IdCheck(const char* op, const char* argument);
+  StatusCheck(const char* op, const char* argument);
   Status* status() { return status_; }
   void check() const;
 
@@ -140,5 +140,6 @@ class IdCheck {
   Status local_;
   Status* status_;
 };
+using IdCheck = StatusCheck;
 
 }  // namespace pl

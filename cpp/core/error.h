@@ -13,6 +13,9 @@ struct Error : std::runtime_error {
 struct ValueError : Error {
   using Error::Error;
 };  // a value or shape that does not fit
+struct LinAlgError : ValueError {
+  using ValueError::ValueError;
+};  // a matrix that has no such decomposition: numpy.linalg.LinAlgError
 struct TypeError : Error {
   using Error::Error;
 };  // a dtype or kind of object that does not fit

@@ -72,6 +72,12 @@ PL_INLINE V real_formula(V a, V b, double p0) {
     return a * b * (T(1) - b);
   else if constexpr (op == B::tanh_grad)
     return a * (T(1) - b * b);
+  else if constexpr (op == B::silu_grad)
+    return a * silu_slope_(b);
+  else if constexpr (op == B::gelu_grad)
+    return a * gelu_slope_(b);
+  else if constexpr (op == B::gelu_tanh_grad)
+    return a * gelu_tanh_slope_(b);
   else if constexpr (op == B::squared_difference)
     return (a - b) * (a - b);
   else if constexpr (op == B::huber) {

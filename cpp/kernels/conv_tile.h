@@ -12,11 +12,13 @@
 namespace pl::PL_ISA {
 namespace {
 
-inline constexpr int kConvRows = kVectorRegisters == 32 ? 16 : 8;
+inline constexpr int kConvRows = kMaxTileRows;
+// Of one vector, fewer rows than sums fit: each row has a pointer, which is better held in a register too.
+inline constexpr int kConvRowsOfOne = kVectorRegisters == 32 ? 10 : 8;
 
 constexpr int conv_rows(int vectors) {
   const int rows = (kVectorRegisters - 1 - vectors - (kFusedMultiplyAdd ? 0 : 1)) / vectors;
-  const int most = vectors == 1 ? kConvRows : kMaxTileRows;
+  const int most = vectors == 1 ? kConvRowsOfOne : kConvRows;
   return rows < most ? rows : most;
 }
 

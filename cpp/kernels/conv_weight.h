@@ -8,34 +8,28 @@
 // Parallel over `slices` of the pixels times `groups` of the taps and channels. Each slice adds into a copy of dw (and
 // dbias) of its own; the copies are summed in order. Slices depend on the shape only.
 #pragma once
-#include "kernels/conv_window.h"
+#include "kernels/conv_patches.h"
 
 namespace pl::PL_ISA {
 namespace {
 
-inline constexpr int64_t kSliceWork = int64_t{1} << 20;   // multiply-adds of a slice at least
-inline constexpr int64_t kCopiesBytes = 2 << 20;          // of all copies of dw
+inline constexpr int64_t kSliceWork = int64_t{1} << 20;  // multiply-adds of a slice at least
+inline constexpr int64_t kCopiesBytes = 2 << 20;         // of all copies of dw
 inline constexpr int64_t kMaxSlices = 16;
-inline constexpr int64_t kBlockBytes = 48 << 10;          // of x and dy
-inline constexpr int64_t kPatchBytes = 16 << 10;          // of windows on the stack
+inline constexpr int64_t kBlockBytes = 24 << 10;  // of x and a panel of dy: the first-level cache
 
 inline constexpr int64_t kUnitChannels = 64;
 
 // Long rows of pixels, but still several: slices are made of rows.
 inline Conv2dArgs joined_for_weight(Conv2dArgs a) { return joined_images(a.n > 1 ? joined_rows(a) : a); }
 
-template <class T>
-bool by_patches(const Conv2dArgs& a) {
-  return a.groups == 1 && a.c < 8 && a.kh * a.kw * a.c * int64_t{sizeof(T)} * 8 <= kPatchBytes;
-}
-
 struct WeightPlan {
-  int64_t images, rows;               // of a slice
-  int64_t per_image, slices;          // slices along the rows of an image; all
-  int64_t block_images, block_rows;
-  int64_t channels;                   // of a unit: what is shared out is taps times blocks of channels
-  int64_t units, groups;              // all; the shares
-  int64_t copy;                       // elements of a copy of dw and dbias
+  int64_t images, rows;       // of a slice
+  int64_t per_image, slices;  // slices along the rows of an image; all
+  int64_t block_images, block_rows, block_columns;
+  int64_t channels;       // of a unit: what is shared out is taps times blocks of channels
+  int64_t units, groups;  // all; the shares
+  int64_t copy;           // elements of a copy of dw and dbias
 };
 template <class T>
 WeightPlan plan_weight(const Conv2dArgs& a) {
@@ -55,13 +49,21 @@ WeightPlan plan_weight(const Conv2dArgs& a) {
   p.per_image = blocks_of(row_count, p.rows);
   p.slices = blocks_of(a.n, p.images) * p.per_image;
 
-  const int64_t rows = larger(1, kBlockBytes / larger(1, (smaller(a.stride_h, a.h) * a.w * a.c + a.ow * a.f) * size));
+  // A block's x, and a panel of its dy, are read once for each tile.
+  const int64_t panel = smaller(a.f, kPanelVectors * width<T>);
+  int64_t pixels =
+      larger(8, kBlockBytes / ((smaller(a.stride_h * a.stride_w, a.h * a.w) * a.c + panel) * size));
+  const int64_t columns = larger(1, a.ow);
+  if (few_channels<T>(a)) pixels = smaller(pixels, patches_held<T>(a));
+  p.block_columns = blocks_of(columns, blocks_of(columns, pixels));
+  const int64_t rows = larger(1, pixels / columns);
   p.block_images = larger(1, rows / row_count);
   p.block_rows = blocks_of(row_count, blocks_of(row_count, rows));
 
   p.channels = blocks_of(channels, blocks_of(channels, kUnitChannels));
-  p.units = by_patches<T>(a) ? 1 : a.kh * a.kw * blocks_of(channels, p.channels);
-  p.groups = larger(1, smaller(smaller(p.units, blocks_of(kMaxSlices, p.slices)), work / p.slices / kSliceWork));
+  p.units = few_channels<T>(a) ? 1 : a.kh * a.kw * blocks_of(channels, p.channels);
+  p.groups =
+      larger(1, smaller(smaller(p.units, blocks_of(kMaxSlices, p.slices)), work / p.slices / kSliceWork));
   return p;
 }
 
@@ -77,7 +79,7 @@ template <class T>
 struct WeightBlock {
   const Conv2dArgs& a;
   Axis rows, columns;
-  Range images, is;
+  Range images, is, js;
   T* dw;
   T* dbias;
 
@@ -88,7 +90,7 @@ struct WeightBlock {
   void tap(int64_t begin, int64_t end) const {
     const int64_t channels = a.c / a.groups, filters = a.f / a.groups;
     const int64_t tap = begin / channels, k = tap / a.kw, l = tap % a.kw;
-    const Range i = common(is, rows.outputs_of(k)), j = columns.outputs_of(l);
+    const Range i = common(is, rows.outputs_of(k)), j = common(js, columns.outputs_of(l));
     if (i.size() == 0 || j.size() == 0) return;
     const int64_t h = i.begin * rows.stride + rows.start + k * rows.dilation,
                   w = j.begin * columns.stride + columns.start + l * columns.dilation;
@@ -124,46 +126,37 @@ struct WeightBlock {
 
   void patches() const {
     alignas(64) T patch[kPatchBytes / sizeof(T)];
-    const int64_t depth = a.kh * a.kw * a.c, most = kPatchBytes / int64_t{sizeof(T)} / depth;
+    const int64_t depth = patch_depth(a);
+    // rows whose windows fit, of which dy is one run
+    const int64_t held = js.size() == a.ow ? larger(1, patches_held<T>(a) / a.ow) : 1;
+    const Range whole = columns.whole();
+    TapTile<T> t{};
+    t.images = t.rows = 1;
+    t.a_pixel = depth;
+    t.b_pixel = t.ldc = a.f;
     for (int64_t n = images.begin; n < images.end; ++n) {
-      int64_t held = 0;
-      const T* grad = dy() + (n * a.oh + is.begin) * a.ow * a.f;
-      for (int64_t i = is.begin; i < is.end; ++i) {
-        for (int64_t j = 0; j < a.ow; ++j) {
-          window(n, i, j, patch + held * depth);
-          if (++held < most && !(i + 1 == is.end && j + 1 == a.ow)) continue;
-          TapTile<T> t{};
-          t.images = t.rows = 1;
-          t.columns = held;
-          t.a_pixel = depth;
-          t.b_pixel = t.ldc = a.f;
-          cover(t, patch, grad, dw, depth, a.f);
-          grad += held * a.f;
-          held = 0;
+      for (int64_t i = is.begin; i < is.end; i += held) {
+        const int64_t to = smaller(i + held, is.end);
+        for (int64_t r = i; r < to; ++r) {
+          const Range kh = rows.taps_at(r);
+          const T* const row = x() + ((n * a.h + r * rows.stride + rows.start) * a.w + columns.start) * a.c;
+          for (int64_t j = js.begin; j < js.end; ++j) {
+            const bool all = whole.begin <= j && j < whole.end;
+            copy_window(a, rows.dilation * a.w * a.c, columns.dilation * a.c, row + j * columns.stride * a.c,
+                        kh, all ? Range{0, a.kw} : columns.taps_at(j),
+                        patch + ((r - i) * js.size() + j - js.begin) * depth);
+          }
         }
+        t.columns = (to - i) * js.size();
+        cover(t, patch, dy() + ((n * a.oh + i) * a.ow + js.begin) * a.f, dw, depth, a.f);
       }
     }
   }
 
-  // The window of one output, (KH, KW, C).
-  void window(int64_t n, int64_t i, int64_t j, T* to) const {
-    const Range kh = rows.taps_at(i), kw = columns.taps_at(j);
-    const int64_t row = a.kw * a.c, h = i * rows.stride + rows.start, w = j * columns.stride + columns.start;
-    const bool all = kh.size() == a.kh && kw.size() == a.kw;
-    if (!all)
-      for (int64_t e = 0; e < a.kh * row; ++e) to[e] = T(0);
-    for (int64_t k = kh.begin; k < kh.end; ++k) {
-      const T* const from = x() + ((n * a.h + h + k * rows.dilation) * a.w + w) * a.c;
-      for (int64_t l = kw.begin; l < kw.end; ++l)
-        for (int64_t c = 0; c < a.c; ++c)
-          to[k * row + l * a.c + c] = from[l * columns.dilation * a.c + c];
-    }
-  }
-
   void bias() const {
-    const int64_t pixels = is.size() * a.ow;
     for (int64_t n = images.begin; n < images.end; ++n)
-      add_rows(dy() + (n * a.oh + is.begin) * a.ow * a.f, pixels, a.f, dbias);
+      for (int64_t i = is.begin; i < is.end; ++i)
+        add_rows(dy() + ((n * a.oh + i) * a.ow + js.begin) * a.f, js.size(), a.f, dbias);
   }
 
   // to[f] += sum over the rows of (rows, f)
@@ -202,7 +195,7 @@ void sum_copies(const T* copies, int64_t count, int64_t distance, int64_t size, 
 template <class T>
 void backward_weight(const Conv2dArgs& args) {
   const Conv2dArgs a = joined_for_weight(args);
-  const bool patches = by_patches<T>(a);
+  const bool patches = few_channels<T>(a);
   const int64_t channels = a.c / a.groups, depth = a.kh * a.kw * channels, weights = depth * a.f;
   if (a.n * a.oh * a.ow * weights == 0) {
     __builtin_memset(a.out, 0, static_cast<size_t>(weights) * sizeof(T));
@@ -234,13 +227,21 @@ void backward_weight(const Conv2dArgs& args) {
       if (dbias) __builtin_memset(dbias, 0, static_cast<size_t>(a.f) * sizeof(T));
       for (int64_t n = n0; n < n1; n += p.block_images) {
         for (int64_t i = i0; i < i1; i += p.block_rows) {
-          const WeightBlock<T> block{
-              a, rows, columns, {n, smaller(n + p.block_images, n1)}, {i, smaller(i + p.block_rows, i1)}, dw, dbias};
-          if (patches)
-            block.patches();
-          else
-            for (int64_t u = u0; u < u1; ++u) block.tap(unit(u).begin, unit(u).end);
-          if (dbias) block.bias();
+          for (int64_t j = 0; j < a.ow; j += p.block_columns) {
+            const WeightBlock<T> block{a,
+                                       rows,
+                                       columns,
+                                       {n, smaller(n + p.block_images, n1)},
+                                       {i, smaller(i + p.block_rows, i1)},
+                                       {j, smaller(j + p.block_columns, a.ow)},
+                                       dw,
+                                       dbias};
+            if (patches)
+              block.patches();
+            else
+              for (int64_t u = u0; u < u1; ++u) block.tap(unit(u).begin, unit(u).end);
+            if (dbias) block.bias();
+          }
         }
       }
     }

@@ -58,14 +58,12 @@ struct Correlation {
   int64_t x_image, x_row, x_pixel;
   const T* weight;  // (taps, taps, channels, groups * filters), row distance ldb
   int64_t ldb;
-  const T* bias;    // (groups * filters) or null
+  const T* bias;  // (groups * filters) or null
   T* y;
   int64_t y_image, y_row, y_pixel;
   Activation activation;
 
-  int64_t pixel_work() const {
-    return larger(1, rows.taps * columns.taps * channels * filters * groups);
-  }
+  int64_t pixel_work() const { return larger(1, rows.taps * columns.taps * channels * filters * groups); }
 };
 
 // Outputs a fixed distance apart that meet the same taps.
@@ -157,8 +155,14 @@ void correlate(const Correlation<T>& c, Range ns, Range is, Range js) {
   for (int64_t g = 0; g < c.groups; ++g) {
     each_panel<T>(c.filters, [&](int64_t f, int64_t vectors, int64_t last) {
       const int64_t at = g * c.filters + f;
-      const WindowPanel<T> panel{c,       c.x + g * c.channels, c.weight + at, c.bias ? c.bias + at : nullptr,
-                                 c.y + at, vectors,             last,          (vectors - 1) * width<T> + last};
+      const WindowPanel<T> panel{c,
+                                 c.x + g * c.channels,
+                                 c.weight + at,
+                                 c.bias ? c.bias + at : nullptr,
+                                 c.y + at,
+                                 vectors,
+                                 last,
+                                 (vectors - 1) * width<T> + last};
       if (across)
         panel.across(ns, is, js);
       else
@@ -169,8 +173,8 @@ void correlate(const Correlation<T>& c, Range ns, Range is, Range js) {
 
 // The cut of the outputs into bands: a number of images, else of rows, else of columns.
 struct Bands {
-  int64_t images, rows, columns;            // of a band
-  int64_t per_image, per_row, count;        // bands; per_image counts bands of rows, per_row of columns
+  int64_t images, rows, columns;      // of a band
+  int64_t per_image, per_row, count;  // bands; per_image counts bands of rows, per_row of columns
 };
 template <class T>
 Bands bands_of(const Correlation<T>& c) {
@@ -218,7 +222,8 @@ inline Conv2dArgs joined_images(Conv2dArgs a) {
 }
 // Of one column too: the rows are one row.
 inline Conv2dArgs joined_rows(Conv2dArgs a) {
-  if (a.kh * a.kw == 1 && a.stride_h * a.stride_w == 1 && a.h == a.oh && a.w == a.ow && a.pad_top == 0 && a.pad_left == 0) {
+  if (a.kh * a.kw == 1 && a.stride_h * a.stride_w == 1 && a.h == a.oh && a.w == a.ow && a.pad_top == 0 &&
+      a.pad_left == 0) {
     a.w = a.ow = a.h * a.w;
     a.h = a.oh = 1;
   }
@@ -292,8 +297,7 @@ void turn_tap(const Conv2dArgs& a, const T* from, T* to) {
   if (a.groups == 1) return copy_transposed(from, a.f, filters, channels, to, ld);
   for (int64_t g = 0; g < a.groups; ++g)
     for (int64_t c = 0; c < channels; ++c)
-      for (int64_t f = 0; f < filters; ++f)
-        to[f * ld + g * channels + c] = from[c * a.f + g * filters + f];
+      for (int64_t f = 0; f < filters; ++f) to[f * ld + g * channels + c] = from[c * a.f + g * filters + f];
 }
 
 // fn(row phase, column phase, their first output, place of their weights in the turned array)
@@ -318,12 +322,36 @@ void turn_weights(const Conv2dArgs& a) {
     parallel_for(rows.axis.taps * columns.axis.taps, larger(1, (int64_t{1} << 15) / larger(1, size)),
                  [&](int64_t begin, int64_t end) {
                    for (int64_t t = begin; t < end; ++t) {
-                     const int64_t k = rows.tap(t / columns.axis.taps), l = columns.tap(t % columns.axis.taps);
+                     const int64_t k = rows.tap(t / columns.axis.taps),
+                                   l = columns.tap(t % columns.axis.taps);
                      turn_tap(a, static_cast<const T*>(a.weight) + (k * a.kw + l) * read,
                               static_cast<T*>(a.work) + at + t * size);
                    }
                  });
   });
+}
+
+template <class T>
+Correlation<T> input_of(const Conv2dArgs& a, const Phase& rows, const Phase& columns, int64_t first,
+                        int64_t at) {
+  return {.images = a.n,
+          .rows = rows.axis,
+          .columns = columns.axis,
+          .channels = a.f / a.groups,
+          .filters = a.c / a.groups,
+          .groups = a.groups,
+          .x = static_cast<const T*>(a.dy),
+          .x_image = a.oh * a.ow * a.f,
+          .x_row = a.ow * a.f,
+          .x_pixel = a.f,
+          .weight = static_cast<const T*>(a.work) + at,
+          .ldb = round_up(a.c, width<T>),
+          .bias = static_cast<const T*>(a.bias),
+          .y = static_cast<T*>(a.out) + first * a.c,
+          .y_image = a.h * a.w * a.c,
+          .y_row = a.stride_h * a.w * a.c,
+          .y_pixel = a.stride_w * a.c,
+          .activation = a.activation};
 }
 
 template <class T>
@@ -336,24 +364,7 @@ void backward_input(const Conv2dArgs& args) {
   const Conv2dArgs a = joined_rows(joined_images(args));
   turn_weights<T>(a);
   each_phase<T>(a, [&](const Phase& rows, const Phase& columns, int64_t first, int64_t at) {
-    correlate<T>({.images = a.n,
-                  .rows = rows.axis,
-                  .columns = columns.axis,
-                  .channels = a.f / a.groups,
-                  .filters = a.c / a.groups,
-                  .groups = a.groups,
-                  .x = static_cast<const T*>(a.dy),
-                  .x_image = a.oh * a.ow * a.f,
-                  .x_row = a.ow * a.f,
-                  .x_pixel = a.f,
-                  .weight = static_cast<const T*>(a.work) + at,
-                  .ldb = round_up(a.c, width<T>),
-                  .bias = static_cast<const T*>(a.bias),
-                  .y = static_cast<T*>(a.out) + first * a.c,
-                  .y_image = a.h * a.w * a.c,
-                  .y_row = a.stride_h * a.w * a.c,
-                  .y_pixel = a.stride_w * a.c,
-                  .activation = a.activation});
+    correlate(input_of<T>(a, rows, columns, first, at));
   });
 }
 

@@ -17,6 +17,8 @@ namespace pl {
 #define X(name)                                \
   namespace name {                             \
   extern const LinalgKernels linalg;           \
+  extern const DecompKernels decomp;           \
+  extern const Bf16Kernels bf16;               \
   extern const ElementwiseKernels elementwise; \
   extern const ReduceKernels reduce;           \
   extern const LossKernels loss;               \
@@ -24,14 +26,21 @@ namespace pl {
   extern const AttentionKernels attention;     \
   extern const EmbedKernels embed;             \
   extern const PoolKernels pool;               \
+  extern const ResizeKernels resize;           \
   extern const RandomKernels random;           \
   extern const OptimKernels optim;             \
+  extern const PointLossKernels pointloss;     \
   extern const ConvKernels conv;               \
   extern const RnnKernels rnn;                 \
   extern const CeilingKernels ceiling;         \
   }
 PL_FOR_EACH_ISA(X)
 #undef X
+#if defined(PYLEARN_V4BF16)
+namespace v4bf16 {  // v4 with AVX512-BF16, for this family only
+extern const Bf16Kernels bf16;
+}
+#endif
 
 namespace {
 
@@ -62,11 +71,23 @@ bool runs_here(const char* isa) {
   return !std::strcmp(isa, "baseline") || !std::strcmp(isa, "neon");
 }
 
+// The family as an ISA has it, or the better one that this processor runs too.
+const Bf16Kernels& bf16_of(const Bf16Kernels& own) {
+#if defined(PYLEARN_V4BF16)
+  unsigned a, b, c, d;
+  const bool native = has_v4() && __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & (1u << 5));
+  if (native && &own == &v4::bf16) return v4bf16::bf16;
+#endif
+  return own;
+}
+
 // In the order of PYLEARN_ISAS, as compiled_isas().
 const KernelTable& table_of(int i) {
 #define X(name)                      \
   {.isa = #name,                     \
    .linalg = name::linalg,           \
+   .decomp = name::decomp,           \
+   .bf16 = bf16_of(name::bf16),      \
    .elementwise = name::elementwise, \
    .reduce = name::reduce,           \
    .loss = name::loss,               \
@@ -74,8 +95,10 @@ const KernelTable& table_of(int i) {
    .attention = name::attention,     \
    .embed = name::embed,             \
    .pool = name::pool,               \
+   .resize = name::resize,           \
    .random = name::random,           \
    .optim = name::optim,             \
+   .pointloss = name::pointloss,     \
    .conv = name::conv,               \
    .rnn = name::rnn,                 \
    .ceiling = name::ceiling},

@@ -81,9 +81,12 @@ enum class BinaryOp : uint8_t {
   logical_or,
   logical_xor,
   // gradients of activations, (g, y or x as said): the slope is a function of the output where it can be
-  relu_grad,     // (g, y)   y > 0 ? g : 0
-  sigmoid_grad,  // (g, y)   g y (1 - y)
-  tanh_grad,     // (g, y)   g (1 - y^2)
+  relu_grad,       // (g, y)   y > 0 ? g : 0
+  sigmoid_grad,    // (g, y)   g y (1 - y)
+  tanh_grad,       // (g, y)   g (1 - y^2)
+  silu_grad,       // (g, x)
+  gelu_grad,       // (g, x)
+  gelu_tanh_grad,  // (g, x)
   // losses per element; p0 is the parameter
   squared_difference,  // (a - b)^2
   huber,               // (a, b), p0 = delta

@@ -18,7 +18,7 @@ struct GatherArgs {
   Status* status;
 };
 
-// dx[o, ids[i], :] += dy[o, i, :], in the order of i; dx (outer, rows, inner) has been zeroed by the caller.
+// dx[o, r, :] = the sum of dy[o, i, :] over the i with ids[i] = r, in their order; dx (outer, rows, inner).
 struct ScatterAddArgs {
   DType dtype;  // float32, float64, int64, int32
   DType id_dtype;
@@ -30,9 +30,36 @@ struct ScatterAddArgs {
   Status* status;
 };
 
+// The rows of a scatter that are not zero: unique (n) lists the distinct ids, growing, then -1; sums (n, inner) holds
+// for each the sum of dy[i, :] over its i, in their order, then zeros. Ids below 0 are reported and left out.
+struct SegmentSumArgs {
+  DType dtype;  // float32, float64
+  DType id_dtype;
+  int64_t n, inner;
+  const void* dy;  // (n, inner)
+  const void* ids;
+  void* unique;
+  void* sums;
+  void* work;  // segment_sum_workspace(n) bytes
+  Status* status;
+};
+
+// y[i, :] = 0 but 1 at ids[i]; y (n, classes) of any dtype.
+struct OneHotArgs {
+  DType dtype;
+  DType id_dtype;
+  int64_t n, classes;
+  const void* ids;
+  void* y;
+  Status* status;
+};
+
 struct EmbedKernels {
   void (*gather)(Stream, const GatherArgs&);
   void (*scatter_add)(Stream, const ScatterAddArgs&);
+  void (*segment_sum)(Stream, const SegmentSumArgs&);
+  int64_t (*segment_sum_workspace)(int64_t n);
+  void (*one_hot)(Stream, const OneHotArgs&);
 };
 
 }  // namespace pl

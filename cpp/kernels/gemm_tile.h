@@ -31,6 +31,38 @@ constexpr int tile_rows(int vectors) {
   return rows < kMaxTileRows ? rows : kMaxTileRows;
 }
 
+// A region of memory (rows of `bytes`, `stride` bytes apart) that is needed soon. Tiles ask the second-level cache
+// for it while they compute: `lines` cache lines after every `every` steps of k.
+struct Ahead {
+  const char* at = nullptr;
+  int64_t rows = 0, bytes = 0, stride = 0;
+  int64_t every = 1, lines = 1;
+  int64_t column = 0;
+
+  // Spreads the region over `steps` steps of k.
+  void spread(const void* from, int64_t row_count, int64_t row_bytes, int64_t row_stride, int64_t steps) {
+    const int64_t skew = static_cast<int64_t>(reinterpret_cast<uintptr_t>(from) % 64);
+    at = static_cast<const char*>(from) - skew;
+    rows = row_count;
+    bytes = row_bytes + skew;
+    stride = row_stride;
+    column = 0;
+    const int64_t all = larger(1, rows * blocks_of(bytes, 64));
+    every = larger(1, steps / all);
+    lines = blocks_of(all * every, larger(1, steps));
+  }
+  PL_INLINE void ask() {
+    for (int64_t i = 0; i < lines && rows > 0; ++i) {
+      __builtin_prefetch(at + column, 0, 2);
+      column += 64;
+      if (column < bytes) continue;
+      column = 0;
+      at += stride;
+      --rows;
+    }
+  }
+};
+
 template <class T>
 struct Tile {
   int64_t k;
@@ -42,9 +74,10 @@ struct Tile {
   int64_t ldc;
   int64_t last;  // columns in the last vector, 1 to its width
   bool add;      // to what C holds
+  Ahead* ahead = nullptr;
 };
 
-template <class T, int R, int V, bool RowsContiguous>
+template <class T, int R, int V, bool RowsContiguous, bool Ask>
 void tile(const Tile<T>& t) {
   constexpr int W = width<T>;
   const int64_t lda = t.lda, ldb = t.ldb, k = t.k;
@@ -57,17 +90,24 @@ void tile(const Tile<T>& t) {
       for (int j = 0; j < V; ++j) __builtin_prefetch(t.c + i * t.ldc + j * W, 1);
   }
   vec<T> sum[R][V] = {};
-  for (int64_t p = 0; p < k; ++p) {
-    vec<T> row[V];
+  int64_t end = k;
+  for (int64_t p = 0; p < k;) {
+    if constexpr (Ask) {
+      t.ahead->ask();
+      end = smaller(p + t.ahead->every, k);
+    }
+    for (; p < end; ++p) {
+      vec<T> row[V];
 #pragma GCC unroll 8
-    for (int j = 0; j < V - 1; ++j) row[j] = load(b + j * W);
-    row[V - 1] = kMaskedLoads ? load_n(b + (V - 1) * W, t.last) : load(b + (V - 1) * W);
-    b += ldb;
+      for (int j = 0; j < V - 1; ++j) row[j] = load(b + j * W);
+      row[V - 1] = kMaskedLoads ? load_n(b + (V - 1) * W, t.last) : load(b + (V - 1) * W);
+      b += ldb;
 #pragma GCC unroll 16
-    for (int i = 0; i < R; ++i) {
-      const vec<T> x = broadcast(RowsContiguous ? a[p * lda + i] : a[i * lda + p]);
+      for (int i = 0; i < R; ++i) {
+        const vec<T> x = broadcast(RowsContiguous ? a[p * lda + i] : a[i * lda + p]);
 #pragma GCC unroll 8
-      for (int j = 0; j < V; ++j) sum[i][j] = fma_(x, row[j], sum[i][j]);
+        for (int j = 0; j < V; ++j) sum[i][j] = fma_(x, row[j], sum[i][j]);
+      }
     }
   }
   if (t.last == W) {
@@ -96,7 +136,7 @@ using TileFn = void (*)(const Tile<T>&);
 template <class T, bool RowsContiguous, int V, int R>
 constexpr TileFn<T> tile_or_null() {
   if constexpr (V <= kPanelVectors && R <= tile_rows(V))
-    return tile<T, R, V, RowsContiguous>;
+    return tile<T, R, V, RowsContiguous, false>;
   else
     return nullptr;
 }
@@ -139,17 +179,39 @@ constexpr TileTable<T> make_tiles() {
 template <class T>
 constexpr TileTable<T> kTiles = make_tiles<T>();
 
+// The tiles of a whole panel that ask ahead while they compute.
+template <class T>
+struct AskingTiles {
+  TileFn<T> at[2][tile_rows(kPanelVectors)];  // [rows_contiguous][rows - 1]
+};
+template <class T, int R>
+constexpr void fill_asking(AskingTiles<T>& t) {
+  t.at[0][R - 1] = tile<T, R, kPanelVectors, false, true>;
+  t.at[1][R - 1] = tile<T, R, kPanelVectors, true, true>;
+  if constexpr (R > 1) fill_asking<T, R - 1>(t);
+}
+template <class T>
+constexpr AskingTiles<T> make_asking() {
+  AskingTiles<T> t{};
+  fill_asking<T, tile_rows(kPanelVectors)>(t);
+  return t;
+}
+template <class T>
+constexpr AskingTiles<T> kAskingTiles = make_asking<T>();
+
 // C (rows, columns) of a panel at most kPanelVectors wide, any number of rows, cut into tiles of nearly equal
 // height.
 template <class T>
 void tile_column(int64_t rows, int64_t columns, int64_t k, const T* a, int64_t lda, bool rows_contiguous,
-                 const T* b, int64_t ldb, T* c, int64_t ldc, bool add) {
+                 const T* b, int64_t ldb, T* c, int64_t ldc, bool add, Ahead* ahead = nullptr) {
   constexpr int W = width<T>;
   const int vectors = static_cast<int>((columns + W - 1) / W);
   const int64_t most = tile_rows(vectors);
   const int64_t tiles = (rows + most - 1) / most, low = rows / tiles, higher = rows % tiles;
-  const TileFn<T>* const fn = kTiles<T>.at[rows_contiguous][vectors - 1];
-  Tile<T> t{k, a, lda, b, ldb, c, ldc, columns - (vectors - 1) * W, add};
+  const bool asks = ahead && vectors == kPanelVectors && ahead->rows > 0;
+  const TileFn<T>* const fn =
+      asks ? kAskingTiles<T>.at[rows_contiguous] : kTiles<T>.at[rows_contiguous][vectors - 1];
+  Tile<T> t{k, a, lda, b, ldb, c, ldc, columns - (vectors - 1) * W, add, ahead};
   for (int64_t i = 0; i < tiles; ++i) {
     const int64_t height = low + (i < higher ? 1 : 0);
     fn[height - 1](t);
@@ -165,39 +227,67 @@ PL_INLINE vec<T> activate(vec<T> x, Activation f) {
     case Activation::relu: return relu_(x);
     case Activation::sigmoid: return sigmoid_(x);
     case Activation::tanh: return tanh_(x);
+    case Activation::leaky_relu: return leaky_relu_(x, T(0.2));
+    case Activation::elu: return elu_(x, T(1));
+    case Activation::selu: return selu_(x);
+    case Activation::softplus: return softplus_(x);
+    case Activation::gelu: return gelu_(x);
+    case Activation::gelu_tanh: return gelu_tanh_(x);
+    case Activation::silu: return silu_(x);
   }
   return x;
 }
 
+// What is added to C before the activation; row i of the residual is at i * its ldc. bias_step 0: one bias for all
+// columns.
+template <class T>
+struct Added {
+  const T* bias;
+  int64_t bias_step;
+  const T* residual;
+};
+
 template <class T, Activation F>
-void finish_rows(T* c, int64_t ldc, int64_t rows, int64_t columns, const T* bias, int64_t bias_step) {
+void finish_rows(T* c, int64_t ldc, int64_t rows, int64_t columns, Added<T> added) {
   constexpr int W = width<T>;
+  const auto [bias, bias_step, residual] = added;
   for (int64_t i = 0; i < rows; ++i, c += ldc) {
+    const T* const other = residual ? residual + i * ldc : nullptr;
     int64_t j = 0;
     for (; j + W <= columns; j += W) {
       vec<T> x = load(c + j);
       if (bias) x += bias_step ? load(bias + j) : broadcast(*bias);
+      if (other) x += load(other + j);
       store(c + j, activate<T>(x, F));
     }
     if (j == columns) continue;
     vec<T> x = load_n(c + j, columns - j);
     if (bias) x += bias_step ? load_n(bias + j, columns - j) : broadcast(*bias);
+    if (other) x += load_n(other + j, columns - j);
     store_n(c + j, activate<T>(x, F), columns - j);
   }
 }
 
-// c = act(c + bias) while c is still in the first-level cache. bias_step 0: one bias for all columns.
+// c = act(c + bias + residual) while c is still in the first-level cache.
 template <class T>
-void finish(T* c, int64_t ldc, int64_t rows, int64_t columns, const T* bias, int64_t bias_step,
-            Activation f) {
+void finish(T* c, int64_t ldc, int64_t rows, int64_t columns, const T* bias, int64_t bias_step, Activation f,
+            const T* residual = nullptr) {
+  using A = Activation;
+  const Added<T> added{bias, bias_step, residual};
   switch (f) {
-    case Activation::none:
-      if (bias) finish_rows<T, Activation::none>(c, ldc, rows, columns, bias, bias_step);
+    case A::none:
+      if (bias || residual) finish_rows<T, A::none>(c, ldc, rows, columns, added);
       return;
-    case Activation::relu: return finish_rows<T, Activation::relu>(c, ldc, rows, columns, bias, bias_step);
-    case Activation::sigmoid:
-      return finish_rows<T, Activation::sigmoid>(c, ldc, rows, columns, bias, bias_step);
-    case Activation::tanh: return finish_rows<T, Activation::tanh>(c, ldc, rows, columns, bias, bias_step);
+    case A::relu: return finish_rows<T, A::relu>(c, ldc, rows, columns, added);
+    case A::sigmoid: return finish_rows<T, A::sigmoid>(c, ldc, rows, columns, added);
+    case A::tanh: return finish_rows<T, A::tanh>(c, ldc, rows, columns, added);
+    case A::leaky_relu: return finish_rows<T, A::leaky_relu>(c, ldc, rows, columns, added);
+    case A::elu: return finish_rows<T, A::elu>(c, ldc, rows, columns, added);
+    case A::selu: return finish_rows<T, A::selu>(c, ldc, rows, columns, added);
+    case A::softplus: return finish_rows<T, A::softplus>(c, ldc, rows, columns, added);
+    case A::gelu: return finish_rows<T, A::gelu>(c, ldc, rows, columns, added);
+    case A::gelu_tanh: return finish_rows<T, A::gelu_tanh>(c, ldc, rows, columns, added);
+    case A::silu: return finish_rows<T, A::silu>(c, ldc, rows, columns, added);
   }
 }
 

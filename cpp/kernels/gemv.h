@@ -30,7 +30,14 @@ struct Thin {
   int64_t bias_step;
   Activation activation;
   bool accumulate;
+  const T* residual = nullptr;  // placed as out, or null
 };
+
+// The residual of the element c points to.
+template <class T>
+PL_INLINE const T* residual_at(const GemmArgs& g, const T* c) {
+  return g.residual ? static_cast<const T*>(g.residual) + (c - static_cast<const T*>(g.c)) : nullptr;
+}
 
 template <class T>
 PL_INLINE T sum_lanes(vec<T> x) {
@@ -74,11 +81,13 @@ void finish_thin(const Thin<T>& t, int64_t begin, int64_t end) {
   if (t.accumulate) return;
   const T* const bias = t.bias ? t.bias + begin * t.bias_step : nullptr;
   for (int64_t i = 0; i < t.vectors; ++i) {
-    T* const out = t.out + i * t.out_row + begin * t.out_step;
+    const int64_t at = i * t.out_row + begin * t.out_step;
+    T* const out = t.out + at;
+    const T* const residual = t.residual ? t.residual + at : nullptr;
     if (t.out_step == 1)
-      finish(out, 0, 1, end - begin, bias, t.bias_step, t.activation);
+      finish(out, 0, 1, end - begin, bias, t.bias_step, t.activation, residual);
     else
-      finish(out, t.out_step, end - begin, 1, bias, t.bias_step, t.activation);
+      finish(out, t.out_step, end - begin, 1, bias, t.bias_step, t.activation, residual);
   }
 }
 
@@ -168,12 +177,14 @@ bool gemm_thin(const GemmArgs& g) {
   const int64_t b_step = g.trans_b ? 1 : g.ldb;
   if (g.n == 1 && g.m > 1) {
     Thin<T> t{1, g.m, g.k, a, g.lda, b, 0, b_step, c, 0, g.ldc, bias, 0, g.activation, g.accumulate};
+    t.residual = residual_at<T>(g, c);
     if (!g.trans_a && b_step == 1 && deep) return dots(t), true;
     if (g.trans_a && g.ldc == 1) return axpys(t), true;
     return false;
   }
   if (g.m > kThin) return false;
   Thin<T> t{g.m, g.n, g.k, b, g.ldb, a, a_row, a_step, c, g.ldc, 1, bias, 1, g.activation, g.accumulate};
+  t.residual = residual_at<T>(g, c);
   if (!g.trans_b) return axpys(t), true;
   if (a_step == 1 && deep) return dots(t), true;
   return false;

@@ -7,6 +7,7 @@
 #include "core/parallel.h"
 #include "kernels/csr.h"
 #include "kernels/gemm.h"
+#include "kernels/slope.h"
 
 namespace pl::PL_ISA {
 namespace {
@@ -97,9 +98,27 @@ void csr_gemm(Stream, const CsrGemmArgs& g) {
     csr_float<double>(g);
 }
 
+void slope(Stream, const SlopeArgs& s) {
+  if (s.dtype == DType::float32)
+    slope_float<float>(s);
+  else
+    slope_float<double>(s);
+}
+
+int64_t slope_workspace(const SlopeArgs& s) {
+  const int64_t chunks = blocks_of(s.rows, slope_chunk_rows(s));
+  return !s.db || chunks <= 1 ? 0 : chunks * s.cols * (s.dtype == DType::float32 ? 4 : 8);
+}
+
 }  // namespace
 
 extern const LinalgKernels linalg;
-const LinalgKernels linalg = {.gemm = gemm, .gemm_workspace = gemm_workspace, .csr_gemm = csr_gemm};
+const LinalgKernels linalg = {
+    .gemm = gemm,
+    .gemm_workspace = gemm_workspace,
+    .csr_gemm = csr_gemm,
+    .slope = slope,
+    .slope_workspace = slope_workspace,
+};
 
 }  // namespace pl::PL_ISA

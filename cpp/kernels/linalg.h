@@ -5,10 +5,28 @@
 
 namespace pl {
 
-enum class Activation : uint8_t { none, relu, sigmoid, tanh };
+// leaky_relu has slope 0.2 and elu alpha 1, Keras' defaults.
+enum class Activation : uint8_t {
+  none,
+  relu,
+  sigmoid,
+  tanh,
+  leaky_relu,
+  elu,
+  selu,
+  softplus,
+  gelu,
+  gelu_tanh,
+  silu
+};
+// Is the slope a function of the input only? Of the others it is one of the output.
+constexpr bool slope_needs_input(Activation f) {
+  return f == Activation::gelu || f == Activation::gelu_tanh || f == Activation::silu;
+}
 
-// C[b] = act(op(A[b]) op(B[b]) + bias)        A (M,K), B (K,N), C (M,N), row-major; bias (N) or null
-// With `accumulate`, C += op(A) op(B), and there is neither bias nor activation.
+// C[b] = act(op(A[b]) op(B[b]) + bias + residual)    A (M,K), B (K,N), C (M,N), row-major; bias (N) or null;
+//                                                    residual placed as C, or null
+// With `accumulate`, C += op(A) op(B), and there is neither bias, residual nor activation.
 // float32 and float64 take the packed paths; integers and bool a plain loop (bool is or-of-ands, as in NumPy).
 struct GemmArgs {
   DType dtype;
@@ -22,8 +40,23 @@ struct GemmArgs {
   const void* a;
   const void* b;
   const void* bias;
+  const void* residual;
   void* c;
   void* work;  // gemm_workspace(args) bytes, 64-byte aligned
+};
+
+// The backward pass of a dense layer's epilogue: dz = dy act'(y), db = dz summed over the rows; y is the input of those
+// activations that need it. dy, y, dz (rows, cols) contiguous; dz null: not written (and y not read, for none);
+// db (cols) or null.
+struct SlopeArgs {
+  DType dtype;  // float32 or float64
+  Activation activation;
+  int64_t rows, cols;
+  const void* dy;
+  const void* y;
+  void* dz;
+  void* db;
+  void* work;  // slope_workspace(args) bytes
 };
 
 // y = A x for CSR A (rows, cols), dense X (cols, N), Y (rows, N); with `transpose`, Y (cols, N) = A' X (rows, N).
@@ -42,6 +75,8 @@ struct LinalgKernels {
   void (*gemm)(Stream, const GemmArgs&);
   int64_t (*gemm_workspace)(const GemmArgs&);  // bytes; does not depend on the number of threads
   void (*csr_gemm)(Stream, const CsrGemmArgs&);
+  void (*slope)(Stream, const SlopeArgs&);
+  int64_t (*slope_workspace)(const SlopeArgs&);
 };
 
 }  // namespace pl

@@ -70,6 +70,48 @@ PL_INLINE Row<T> exp_row(const T* x, T* e, int64_t cols) {
   return {whole, last, max, sum_lanes(total + last)};
 }
 
+// Of short rows several are taken at once: the maximum, the exponentials and the sum of one row wait for each other.
+constexpr int kRows = 4;
+constexpr int64_t kShortRow = 512;
+template <class T>
+struct Rows {
+  T max[kRows], sum[kRows];
+};
+// The exponentials of rows x, x + cols, ... go to e as they lie, or nowhere.
+template <class T>
+PL_INLINE Rows<T> exp_rows(const T* x, T* e, int64_t cols) {
+  using V = vec<T>;
+  const V least = splat<V>(static_cast<T>(-__builtin_inf()));
+  const int64_t whole = cols - cols % width<T>, rest = cols - whole;
+  Rows<T> rows;
+  V m[kRows], sum[kRows] = {};
+  for (V& v : m) v = least;
+  const auto take = [&](V& v, V a) { v = select(v < a, a, v); };
+  for (int64_t i = 0; i < whole; i += width<T>)
+#pragma GCC unroll 4
+    for (int r = 0; r < kRows; ++r) take(m[r], load(x + r * cols + i));
+  if (rest)
+    for (int r = 0; r < kRows; ++r) take(m[r], load_n(x + r * cols + whole, rest, least));
+#pragma GCC unroll 4
+  for (int r = 0; r < kRows; ++r) rows.max[r] = max_lanes(m[r]);
+  for (int64_t i = 0; i < whole; i += width<T>)
+#pragma GCC unroll 4
+    for (int r = 0; r < kRows; ++r) {
+      const V v = exp_(load(x + r * cols + i) - rows.max[r]);
+      if (e) store(e + r * cols + i, v);
+      sum[r] += v;
+    }
+  if (rest)
+    for (int r = 0; r < kRows; ++r) {
+      const V v = exp_(load_n(x + r * cols + whole, rest, least) - rows.max[r]);
+      if (e) store_n(e + r * cols + whole, v, rest);
+      sum[r] += v;
+    }
+#pragma GCC unroll 4
+  for (int r = 0; r < kRows; ++r) rows.sum[r] = sum_lanes(sum[r]);
+  return rows;
+}
+
 // y = e / sum, in place
 template <class T>
 PL_INLINE void normalize_row(const Row<T>& row, T* y, int64_t cols) {
@@ -79,7 +121,26 @@ PL_INLINE void normalize_row(const Row<T>& row, T* y, int64_t cols) {
 }
 
 template <class T>
+void softmax_short(const SoftmaxArgs& a) {
+  const int64_t grain = kChunk / a.cols;
+  parallel_for(a.rows, grain, [&](int64_t begin, int64_t end) {
+    const T* x = static_cast<const T*>(a.x) + begin * a.cols;
+    T* y = static_cast<T*>(a.y) + begin * a.cols;
+    int64_t r = begin;
+    for (; r + kRows <= end; r += kRows) {
+      const Rows<T> rows = exp_rows(x, y, a.cols);
+      for (int k = 0; k < kRows; ++k, x += a.cols, y += a.cols) {
+        const T scale = T(1) / rows.sum[k];
+        each_vector<T>(0, a.cols, [&](int64_t i, auto part) { part.put(y + i, part.get(y + i) * scale); });
+      }
+    }
+    for (; r < end; ++r, x += a.cols, y += a.cols) normalize_row(exp_row(x, y, a.cols), y, a.cols);
+  });
+}
+
+template <class T>
 void softmax_typed(const SoftmaxArgs& a) {
+  if (!a.log && a.cols > width<T> && a.cols <= kShortRow) return softmax_short<T>(a);
   each_row(a.rows, a.cols, [&](int64_t r) {
     const T* x = static_cast<const T*>(a.x) + r * a.cols;
     T* y = static_cast<T*>(a.y) + r * a.cols;
@@ -137,14 +198,20 @@ void note_first_bad(const CrossEntropyArgs& a) {
 }
 
 template <class T>
+PL_INLINE void keep(const CrossEntropyArgs& a, int64_t r, T max, T sum) {
+  T* const stat = static_cast<T*>(a.stat) + 2 * r;
+  stat[0] = max;
+  stat[1] = T(1) / sum;
+}
+
+template <class T>
 void dense_cross_entropy(const CrossEntropyArgs& a) {
   using V = vec<T>;
   each_row(a.rows, a.cols, [&](int64_t r) {
     const T* x = static_cast<const T*>(a.x) + r * a.cols;
     const T* t = static_cast<const T*>(a.target) + r * a.cols;
-    T* proba = static_cast<T*>(a.proba) + r * a.cols;
-    const Row<T> row = exp_row(x, proba, a.cols);
-    normalize_row(row, proba, a.cols);
+    const Row<T> row = exp_row<T>(x, nullptr, a.cols);
+    keep(a, r, row.max, row.sum);
     const T log_sum = log_(row.sum);
     T loss = sum_vectors<T>(row.whole, [&](int64_t i, auto part) {
       return part.get(t + i) * (log_sum - (part.get(x + i) - row.max));
@@ -168,16 +235,24 @@ void label_cross_entropy(const CrossEntropyArgs& a) {
     T sums[kBlock], picked[kBlock];  // loss = log(sum) - picked
     for (int64_t first = begin; first < end; first += kBlock) {
       const int64_t count = end - first < kBlock ? end - first : kBlock;
-      for (int64_t k = 0; k < count; ++k) {
+      const auto note = [&](int64_t k, T max, T sum) {
         const int64_t r = first + k, label = label_at(a.label, a.label_dtype, r);
-        const T* x = static_cast<const T*>(a.x) + r * a.cols;
-        T* proba = static_cast<T*>(a.proba) + r * a.cols;
-        const Row<T> row = exp_row(x, proba, a.cols);
         const bool good = label >= 0 && label < a.cols;
-        sums[k] = good ? row.sum : T(1);
-        picked[k] = good ? x[label] - row.max : T(0);
+        sums[k] = good ? sum : T(1);
+        picked[k] = good ? static_cast<const T*>(a.x)[r * a.cols + label] - max : T(0);
         if (!good) __atomic_store_n(&met_bad, 1, __ATOMIC_RELAXED);
-        normalize_row(row, proba, a.cols);
+        keep(a, r, max, sum);
+      };
+      const T* x = static_cast<const T*>(a.x) + first * a.cols;
+      int64_t k = 0;
+      if (a.cols <= kShortRow)
+        for (; k + kRows <= count; k += kRows) {
+          const Rows<T> rows = exp_rows<T>(x + k * a.cols, nullptr, a.cols);
+          for (int n = 0; n < kRows; ++n) note(k + n, rows.max[n], rows.sum[n]);
+        }
+      for (; k < count; ++k) {
+        const Row<T> row = exp_row<T>(x + k * a.cols, nullptr, a.cols);
+        note(k, row.max, row.sum);
       }
       T* loss = static_cast<T*>(a.loss) + first;
       each_vector<T>(0, count, [&](int64_t k, auto part) {
@@ -200,22 +275,24 @@ template <class T>
 void cross_entropy_backward_typed(const CrossEntropyBackwardArgs& a) {
   using V = vec<T>;
   each_row(a.rows, a.cols, [&](int64_t r) {
-    const T* proba = static_cast<const T*>(a.proba) + r * a.cols;
+    const T* x = static_cast<const T*>(a.x) + r * a.cols;
+    const T max = static_cast<const T*>(a.stat)[2 * r], share = static_cast<const T*>(a.stat)[2 * r + 1];
     const T scale = static_cast<const T*>(a.dloss)[r * a.stride_dloss];
     T* dx = static_cast<T*>(a.dx) + r * a.cols;
     if (a.target) {
       const T* t = static_cast<const T*>(a.target) + r * a.cols;
-      const T mass = sum_vectors<T>(a.cols, [&](int64_t i, auto part) { return part.get(t + i); });
+      const T mass = sum_vectors<T>(a.cols, [&](int64_t i, auto part) { return part.get(t + i); }) * share;
       each_vector<T>(0, a.cols, [&](int64_t i, auto part) {
-        part.put(dx + i, (part.get(proba + i) * mass - part.get(t + i)) * scale);
+        part.put(dx + i, (exp_(part.get(x + i) - max) * mass - part.get(t + i)) * scale);
       });
       return;
     }
     const int64_t label = label_at(a.label, a.label_dtype, r);
     if (label >= 0 && label < a.cols) {
-      const T at_label = (proba[label] - T(1)) * scale;
-      each_vector<T>(0, a.cols, [&](int64_t i, auto part) { part.put(dx + i, part.get(proba + i) * scale); });
-      dx[label] = at_label;
+      const T factor = share * scale;
+      each_vector<T>(0, a.cols,
+                     [&](int64_t i, auto part) { part.put(dx + i, exp_(part.get(x + i) - max) * factor); });
+      dx[label] -= scale;
     } else {
       each_vector<T>(0, a.cols, [&](int64_t i, auto part) { part.put(dx + i, V{}); });
     }

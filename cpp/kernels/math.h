@@ -54,6 +54,8 @@ PL_INLINE float log_(float x) { return logf(x); }
 PL_INLINE double log_(double x) { return log(x); }
 PL_INLINE float log1p_(float x) { return log1pf(x); }
 PL_INLINE double log1p_(double x) { return log1p(x); }
+PL_INLINE float log1p_unit_(float x) { return log1pf(x); }
+PL_INLINE double log1p_unit_(double x) { return log1p(x); }
 PL_INLINE float log2_(float x) { return log2f(x); }
 PL_INLINE double log2_(double x) { return log2(x); }
 PL_INLINE float log10_(float x) { return log10f(x); }
@@ -152,6 +154,8 @@ template <class V>
 PL_INLINE V trunc_(V x) {
   return copysign_(floor_(abs_(x)), x);
 }
+
+PL_INLINE vf at_most(vf a, float limit) { return select(a > limit, splat<vf>(limit), a); }
 
 // f(x) lane by lane: for the functions that are too rare to deserve a polynomial.
 template <class V, class Fn>
@@ -306,11 +310,27 @@ PL_INLINE V log1p_(V x) {
   return select(abs_(x) < F::tiny, x, log_limits(u, log_reduced(f, e)));
 }
 
+// log(1 + x) for x in [0, 1]: x, or (x - 1) / 2 with one more ln2, is in the polynomial's range as it is
 template <class V>
-PL_INLINE V tanh_(V x) {
+PL_INLINE V log1p_unit_(V x) {
   using T = lane_of<V>;
-  V t = expm1_(abs_(x) * T(-2));
-  return copysign_(-t / (t + T(2)), x);
+  const auto high = x > T(0.41421356237309504880);
+  return log_reduced(select(high, T(0.5) * x - T(0.5), x), select(high, splat<V>(T(1)), V{}));
+}
+
+// a P(a^2) / Q(a^2) for a = |x|, a rational minimax fit up to 9, from where on the result is 1. Within 6 ulp near 1.
+PL_INLINE vf tanh_(vf x) {
+  const vi far = abs_(x) > 9.02f;
+  const vf one = splat<vf>(1.0f), a = select(far, one, abs_(x)), z = a * a;
+  const vf p =
+      polynomial(z, {1.0f, 0.136799149f, 0.00386832751f, 2.80074549e-05f, 3.05850156e-08f, -1.22034625e-11f});
+  const vf q = polynomial(z, {1.0f, 0.470132469f, 0.0272458379f, 0.000393863073f, 1.28736636e-06f});
+  const vf y = a * p / q;
+  return copysign_(select(far | (y > 1.0f), one, y), x);
+}
+PL_INLINE vd tanh_(vd x) {
+  const vd t = expm1_(abs_(x) * -2.0);
+  return copysign_(-t / (t + 2.0), x);
 }
 
 // sin(r) and cos(r) for |r| <= pi/4
@@ -373,7 +393,6 @@ PL_INLINE vf exp_minus_square(vf a, float scale) {
   vf h = (vf)((vu)a & 0xfffff000u);
   return exp_sum_(h * h * -scale, (a - h) * (a + h) * -scale);
 }
-PL_INLINE vf at_most(vf a, float limit) { return select(a > limit, splat<vf>(limit), a); }
 
 PL_INLINE vf erf_(vf x) {
   vf a = abs_(x), b = at_most(a, 5.0f);
@@ -439,14 +458,14 @@ PL_INLINE V sigmoid_(V x) {
 // log(1 + e^x)
 template <class V>
 PL_INLINE V softplus_(V x) {
-  return select(x > 0, x, V{}) + log1p_(exp_(-abs_(x)));
+  return select(x > 0, x, V{}) + log1p_unit_(exp_(-abs_(x)));
 }
 
 // log(e^a + e^b)
 template <class V>
 PL_INLINE V logaddexp_(V a, V b) {
   using T = lane_of<V>;
-  V y = max_(a, b) + log1p_(exp_(-abs_(a - b)));
+  V y = max_(a, b) + log1p_unit_(exp_(-abs_(a - b)));
   return select(a == b, a + T(0.69314718055994530942), y);
 }
 
@@ -471,6 +490,33 @@ PL_INLINE V gelu_tanh_(V x) {
   V u = x * fma_(x * x, splat<V>(T(2 * 0.79788456080286535588 * 0.044715)),
                  splat<V>(T(2 * 0.79788456080286535588)));
   return times_weight(x, sigmoid_(u));
+}
+
+// The slopes of these three; x is bounded where its weight has vanished, so that no infinity meets a zero.
+template <class V>
+PL_INLINE V bounded(V x, lane_of<V> limit) {
+  return select(x > limit, splat<V>(limit), select(x < -limit, splat<V>(-limit), x));
+}
+template <class V>
+PL_INLINE V silu_slope_(V x) {
+  using T = lane_of<V>;
+  V s = sigmoid_(x);
+  return s * fma_(bounded(x, T(2000)), T(1) - s, splat<V>(T(1)));
+}
+template <class V>
+PL_INLINE V gelu_slope_(V x) {
+  using T = lane_of<V>;
+  V b = bounded(x, T(50));
+  return fma_(b, exp_(b * b * T(-0.5)) * T(0.39894228040143267794), normal_cdf_(x));
+}
+// d/dx x sigmoid(2u) = s + x s (1 - s) 2u', s = sigmoid(2u)
+template <class V>
+PL_INLINE V gelu_tanh_slope_(V x) {
+  using T = lane_of<V>;
+  constexpr T c = T(2 * 0.79788456080286535588), k = T(2 * 0.79788456080286535588 * 0.044715);
+  V b = bounded(x, T(50)), z = b * b;
+  V s = sigmoid_(b * fma_(z, splat<V>(k), splat<V>(c)));
+  return fma_(b * s * (T(1) - s), fma_(z, splat<V>(3 * k), splat<V>(c)), s);
 }
 
 template <class V>

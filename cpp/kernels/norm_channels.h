@@ -71,15 +71,15 @@ struct Period {
 };
 
 // step(first, j, rows, run): `rows` long rows from element `first` on, one run of columns starting at j.
-template <class T, class Step>
+template <class T, int kMost, class Step>
 PL_INLINE void each_column(int64_t elements, int64_t period, const Step& step) {
   const int64_t full = elements / period;
   for (int64_t r = 0; r < full; r += kWideRows) {
     const int64_t rows = norm_smaller(kWideRows, full - r);
-    each_run<T, 4>(period, [&](int64_t j, auto run) { step(r * period + j, j, rows, run); });
+    each_run<T, kMost>(period, [&](int64_t j, auto run) { step(r * period + j, j, rows, run); });
   }
-  each_run<T, 4>(elements - full * period,
-                 [&](int64_t j, auto run) { step(full * period + j, j, int64_t{1}, run); });
+  each_run<T, kMost>(elements - full * period,
+                     [&](int64_t j, auto run) { step(full * period + j, j, int64_t{1}, run); });
 }
 
 // The workspace: for each n and chunk three rows of c (T); for each n two rows of c sums (double) and five of
@@ -111,14 +111,14 @@ struct ChannelWork {
 
 // Two sums per column over the elements of a chunk, into `first` and `second` (c):
 // term(at, j, run, v, a, b) adds what stands at element `at` to its two sums.
-template <class T, class Term>
+template <class T, int kMost, class Term>
 PL_INLINE void sum_columns(const ChannelPlan<T>& plan, int64_t elements, int64_t c, T* first, T* second,
                            const Term& term) {
   alignas(64) T own[2][kMostPeriod<T>];
   T* const a = plan.repeat == 1 ? first : own[0];
   T* const b = plan.repeat == 1 ? second : own[1];
   for (int64_t j = 0; j < plan.period; ++j) a[j] = b[j] = 0;
-  each_column<T>(elements, plan.period, [&](int64_t at, int64_t j, int64_t rows, auto run) {
+  each_column<T, kMost>(elements, plan.period, [&](int64_t at, int64_t j, int64_t rows, auto run) {
     vec<T> sum_a[run.vectors], sum_b[run.vectors];
     for (int v = 0; v < run.vectors; ++v) {
       sum_a[v] = run.get(a + j, v);
@@ -180,7 +180,7 @@ struct ChannelForward {
   int64_t rows_of(int64_t chunk) const { return norm_smaller(plan.rows, a.s - chunk * plan.rows); }
 
   // partial: mean, (scratch), sum of squares about the mean
-  void measure(int64_t i, int64_t chunk) const {
+  __attribute__((noinline)) void measure(int64_t i, int64_t chunk) const {
     const T* const x = x_at(i, chunk);
     const int64_t rows = rows_of(chunk), c = a.c, sample = norm_smaller(rows, kSample);
     T* const shift = work.partial(i, chunk, 0);
@@ -194,12 +194,12 @@ struct ChannelForward {
     });
     Period<T> repeated;
     const T* const m = repeated.of(shift, plan, c);
-    sum_columns(plan, rows * c, c, sum, squares,
-                [&](int64_t at, int64_t j, auto run, int v, vec<T>& s, vec<T>& q) {
-                  const vec<T> d = run.get(x + at, v) - run.get(m + j, v);
-                  s += d;
-                  q = fma_(d, d, q);
-                });
+    sum_columns<T, 4>(plan, rows * c, c, sum, squares,
+                      [&](int64_t at, int64_t j, auto run, int v, vec<T>& s, vec<T>& q) {
+                        const vec<T> d = run.get(x + at, v) - run.get(m + j, v);
+                        s += d;
+                        q = fma_(d, d, q);
+                      });
     for (int64_t j = 0; j < c; ++j) {
       const T off = sum[j] / static_cast<T>(rows), rest = squares[j] - sum[j] * off;
       shift[j] += off;
@@ -207,7 +207,7 @@ struct ChannelForward {
     }
   }
 
-  void combine(int64_t i) const {
+  __attribute__((noinline)) void combine(int64_t i) const {
     const int64_t c = a.c, size = c / norm_larger(a.groups, 1);
     double* const mean = work.sum(i, 0);
     double* const squares = work.sum(i, 1);
@@ -253,21 +253,22 @@ struct ChannelForward {
     }
   }
 
-  template <Activation A>
-  void apply(int64_t i, int64_t chunk) const {
+  template <Follow F>
+  __attribute__((noinline)) void apply(int64_t i, int64_t chunk) const {
     const T* const x = x_at(i, chunk);
     T* const y = static_cast<T*>(a.y) + (x - static_cast<const T*>(a.x));
     Period<T> repeated[3];
     const T* const mean = repeated[0].of(work.coefficient(i, kMean), plan, a.c);
     const T* const scale = repeated[1].of(work.coefficient(i, kScale), plan, a.c);
     const T* const beta = repeated[2].of(work.coefficient(i, kBeta), plan, a.c);
-    each_column<T>(rows_of(chunk) * a.c, plan.period, [&](int64_t at, int64_t j, int64_t rows, auto run) {
-      for (int v = 0; v < run.vectors; ++v) {
-        const vec<T> m = run.get(mean + j, v), s = run.get(scale + j, v), b = run.get(beta + j, v);
-        for (int64_t r = 0, p = at; r < rows; ++r, p += plan.period)
-          run.put(y + p, v, activated<A>(fma_(run.get(x + p, v) - m, s, b)));
-      }
-    });
+    each_column<T, kRunVectors<F>>(
+        rows_of(chunk) * a.c, plan.period, [&](int64_t at, int64_t j, int64_t rows, auto run) {
+          for (int v = 0; v < run.vectors; ++v) {
+            const vec<T> m = run.get(mean + j, v), s = run.get(scale + j, v), b = run.get(beta + j, v);
+            for (int64_t r = 0, p = at; r < rows; ++r, p += plan.period)
+              run.put(y + p, v, activated<F>(fma_(run.get(x + p, v) - m, s, b), a.activation));
+          }
+        });
   }
 };
 
@@ -316,26 +317,27 @@ struct ChannelBackward {
   }
 
   // partial: sum g, sum g (x - mean)
-  template <Activation A>
-  void measure(int64_t i, int64_t chunk) const {
+  template <Follow F>
+  __attribute__((noinline)) void measure(int64_t i, int64_t chunk) const {
     const T* const x = static_cast<const T*>(a.x) + start(i, chunk);
     const T* const dy = static_cast<const T*>(a.dy) + start(i, chunk);
     Period<T> repeated[3];
     const T* const mean = repeated[0].of(work.coefficient(i, kMean), plan, a.c);
     const T* const scale = repeated[1].of(work.coefficient(i, kScale), plan, a.c);
     const T* const beta = repeated[2].of(work.coefficient(i, kBeta), plan, a.c);
-    sum_columns(plan, rows_of(chunk) * a.c, a.c, work.partial(i, chunk, 0), work.partial(i, chunk, 1),
-                [&](int64_t at, int64_t j, auto run, int v, vec<T>& s, vec<T>& q) {
-                  const vec<T> d = run.get(x + at, v) - run.get(mean + j, v);
-                  vec<T> g = run.get(dy + at, v);
-                  if constexpr (A != Activation::none)
-                    g = through_activation<A>(g, fma_(d, run.get(scale + j, v), run.get(beta + j, v)));
-                  s += g;
-                  q = fma_(g, d, q);
-                });
+    sum_columns<T, kRunVectors<F>>(
+        plan, rows_of(chunk) * a.c, a.c, work.partial(i, chunk, 0), work.partial(i, chunk, 1),
+        [&](int64_t at, int64_t j, auto run, int v, vec<T>& s, vec<T>& q) {
+          const vec<T> d = run.get(x + at, v) - run.get(mean + j, v);
+          vec<T> g = run.get(dy + at, v);
+          if constexpr (F != Follow::none)
+            g = through_activation<F>(g, fma_(d, run.get(scale + j, v), run.get(beta + j, v)), a.activation);
+          s += g;
+          q = fma_(g, d, q);
+        });
   }
 
-  void combine(int64_t i) const {
+  __attribute__((noinline)) void combine(int64_t i) const {
     const int64_t c = a.c, size = c / norm_larger(a.groups, 1);
     double* const sum_g = work.sum(i, 0);
     double* const sum_gd = work.sum(i, 1);
@@ -367,8 +369,8 @@ struct ChannelBackward {
     }
   }
 
-  template <Activation A>
-  void apply(int64_t i, int64_t chunk) const {
+  template <Follow F>
+  __attribute__((noinline)) void apply(int64_t i, int64_t chunk) const {
     const T* const x = static_cast<const T*>(a.x) + start(i, chunk);
     const T* const dy = static_cast<const T*>(a.dy) + start(i, chunk);
     T* const dx = static_cast<T*>(a.dx) + start(i, chunk);
@@ -378,18 +380,19 @@ struct ChannelBackward {
     const T* const beta = repeated[2].of(work.coefficient(i, kBeta), plan, a.c);
     const T* const slope = repeated[3].of(work.coefficient(i, kSlope), plan, a.c);
     const T* const offset = repeated[4].of(work.coefficient(i, kOffset), plan, a.c);
-    each_column<T>(rows_of(chunk) * a.c, plan.period, [&](int64_t at, int64_t j, int64_t rows, auto run) {
-      for (int v = 0; v < run.vectors; ++v) {
-        const vec<T> m = run.get(mean + j, v), s = run.get(scale + j, v), b = run.get(beta + j, v);
-        const vec<T> k = run.get(slope + j, v), o = run.get(offset + j, v);
-        for (int64_t r = 0, p = at; r < rows; ++r, p += plan.period) {
-          vec<T> g = run.get(dy + p, v), d{};
-          if (A != Activation::none || !a.frozen) d = run.get(x + p, v) - m;
-          if constexpr (A != Activation::none) g = through_activation<A>(g, fma_(d, s, b));
-          run.put(dx + p, v, a.frozen ? g * s : fma_(g, s, fma_(d, k, o)));
-        }
-      }
-    });
+    each_column<T, kRunVectors<F>>(
+        rows_of(chunk) * a.c, plan.period, [&](int64_t at, int64_t j, int64_t rows, auto run) {
+          for (int v = 0; v < run.vectors; ++v) {
+            const vec<T> m = run.get(mean + j, v), s = run.get(scale + j, v), b = run.get(beta + j, v);
+            const vec<T> k = run.get(slope + j, v), o = run.get(offset + j, v);
+            for (int64_t r = 0, p = at; r < rows; ++r, p += plan.period) {
+              vec<T> g = run.get(dy + p, v), d{};
+              if (F != Follow::none || !a.frozen) d = run.get(x + p, v) - m;
+              if constexpr (F != Follow::none) g = through_activation<F>(g, fma_(d, s, b), a.activation);
+              run.put(dx + p, v, a.frozen ? g * s : fma_(g, s, fma_(d, k, o)));
+            }
+          }
+        });
   }
 };
 
@@ -400,17 +403,17 @@ void channel_backward(const ChannelNormBackwardArgs& a) {
   for (int64_t i = 0; i < a.n; ++i) f.prepare(i);
   const bool sums = !a.frozen || a.dgamma || a.dbeta;
   with_activation(a.activation, [&](auto activation) {
-    constexpr Activation A = decltype(activation)::value;
+    constexpr Follow F = decltype(activation)::value;
     run_phases(
         a.n, plan.chunks, a.s * a.c,
         [&](int64_t i, int64_t chunk) {
-          if (sums) f.template measure<A>(i, chunk);
+          if (sums) f.template measure<F>(i, chunk);
         },
         [&](int64_t i) {
           if (sums) f.combine(i);
         },
         [&](int64_t i, int64_t chunk) {
-          if (a.dx) f.template apply<A>(i, chunk);
+          if (a.dx) f.template apply<F>(i, chunk);
         });
   });
   for (int k = 0; k < 2; ++k) {

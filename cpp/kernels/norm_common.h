@@ -11,47 +11,41 @@ constexpr int64_t norm_larger(int64_t a, int64_t b) { return a > b ? a : b; }
 constexpr int64_t norm_smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 constexpr int64_t norm_blocks(int64_t n, int64_t block) { return (n + block - 1) / block; }
 
-template <Activation A, class V>
-PL_INLINE V activated(V z) {
-  if constexpr (A == Activation::relu)
-    return relu_(z);
-  else if constexpr (A == Activation::sigmoid)
-    return sigmoid_(z);
-  else if constexpr (A == Activation::tanh)
-    return tanh_(z);
-  else
-    return z;
-}
-// g times the activation's slope at z
-template <Activation A, class V>
-PL_INLINE V through_activation(V g, V z) {
-  using T = lane_of<V>;
-  if constexpr (A == Activation::relu) {
-    return select(z > 0, g, V{});
-  } else if constexpr (A == Activation::sigmoid) {
-    const V y = sigmoid_(z);
-    return g * y * (T(1) - y);
-  } else if constexpr (A == Activation::tanh) {
-    const V y = tanh_(z);
-    return g * (T(1) - y * y);
-  } else {
-    return g;
-  }
-}
-
-// fn(activation) with the activation as a type: each body is compiled for it.
-template <Activation A>
-struct ActivationIs {
-  static constexpr Activation value = A;
+// How bodies are compiled for an activation: none and relu cost next to nothing and are part of the loops, the smooth
+// ones (sigmoid, tanh) are chosen vector by vector.
+enum class Follow { none, relu, smooth };
+template <Follow F>
+struct FollowIs {
+  static constexpr Follow value = F;
 };
+// Vectors in a run: a smooth activation's polynomials keep the processor busy alone.
+template <Follow F>
+inline constexpr int kRunVectors = F == Follow::smooth ? 1 : 4;
 template <class Fn>
 PL_INLINE void with_activation(Activation activation, const Fn& fn) {
-  switch (activation) {
-    case Activation::none: return fn(ActivationIs<Activation::none>{});
-    case Activation::relu: return fn(ActivationIs<Activation::relu>{});
-    case Activation::sigmoid: return fn(ActivationIs<Activation::sigmoid>{});
-    case Activation::tanh: return fn(ActivationIs<Activation::tanh>{});
+  if (activation == Activation::none) return fn(FollowIs<Follow::none>{});
+  if (activation == Activation::relu) return fn(FollowIs<Follow::relu>{});
+  return fn(FollowIs<Follow::smooth>{});
+}
+
+template <Follow F, class V>
+PL_INLINE V activated(V z, Activation activation) {
+  if constexpr (F == Follow::none) return z;
+  if constexpr (F == Follow::relu) return relu_(z);
+  return activation == Activation::sigmoid ? sigmoid_(z) : tanh_(z);
+}
+// g times the activation's slope at z
+template <Follow F, class V>
+PL_INLINE V through_activation(V g, V z, Activation activation) {
+  using T = lane_of<V>;
+  if constexpr (F == Follow::none) return g;
+  if constexpr (F == Follow::relu) return select(z > 0, g, V{});
+  if (activation == Activation::sigmoid) {
+    const V y = sigmoid_(z);
+    return g * y * (T(1) - y);
   }
+  const V y = tanh_(z);
+  return g * (T(1) - y * y);
 }
 
 // A run of whole vectors, or the first lanes of one.

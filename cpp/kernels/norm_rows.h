@@ -1,13 +1,14 @@
 // Layer and RMS normalisation: the statistics of each row of x (rows, n).
 //
-//   forward   mean = sum(x) / n, then sum((x - mean)^2) about it, corrected by the rest of the mean: exact to the
-//             type's digits whatever the mean's size. A row stays in cache for its passes.
+//   forward   the sums of x - shift and of its square, then mean and variance from them. shift is the row's first
+//             element, or for rows longer than kShortRow its mean: since shift belongs to the row, (mean - shift)^2 is at
+//             most n times the variance, so that the subtraction in it loses no more than n units in the last place.
 //   backward  g = dy act'(z), h = g gamma, t = (x - mean) rstd:
 //             dx = rstd (h - mean(h) - t mean(h t)),  dgamma = sum_rows(g t),  dbeta = sum_rows(g)
 //
-// Parallel over rows, kRowChunk elements a chunk. The backward pass takes kRowBlock rows at a time column by column,
-// so that dgamma and dbeta stay in registers over them; each chunk has partial sums of its own in the workspace,
-// at most kMostChunks of them, added in order.
+// Parallel over rows, kRowChunk elements a chunk. kRowBlock rows are taken at a time, column by column: their sums are
+// independent chains in registers, gamma and beta are read once for all of them, and the square roots are taken as
+// vectors. dgamma and dbeta of a chunk are partial sums in the workspace, at most kMostChunks of them, added in order.
 #pragma once
 #include "kernels/norm_common.h"
 
@@ -15,76 +16,104 @@ namespace pl::PL_ISA {
 namespace {
 
 constexpr int64_t kRowChunk = 1 << 14;
-constexpr int64_t kRowBlock = 8;
+constexpr int kRowBlock = kVectorRegisters == 32 ? 8 : 4;
+// A smooth activation's polynomials fill the time of single rows.
+template <Follow F>
+inline constexpr int kRowsAtOnce = F == Follow::smooth ? 1 : kRowBlock;
+constexpr int64_t kShortRow = 512;
 constexpr int64_t kMostChunks = 64;
 constexpr int64_t kColumnChunk = 512;
 
-// The sums of one or two terms over a row: term(j, run, v, first, second) adds to its two sums.
+// One number for each row of a block, padded so that they are also whole vectors.
 template <class T>
-struct TwoSums {
-  T first, second;
-};
-template <class T, class Term>
-PL_INLINE TwoSums<T> sum_row(int64_t n, const Term& term) {
-  vec<T> a[4] = {}, b[4] = {};
-  each_run<T, 4>(n, [&](int64_t j, auto run) {
-    for (int v = 0; v < run.vectors; ++v) term(j, run, v, a[v], b[v]);
-  });
-  return {sum_lanes((a[0] + a[1]) + (a[2] + a[3])), sum_lanes((b[0] + b[1]) + (b[2] + b[3]))};
-}
-template <class T>
-struct RowStatistics {
-  T mean, rstd;
-};
-template <class T>
-PL_INLINE RowStatistics<T> row_statistics(const T* x, int64_t n, bool rms, double epsilon) {
-  const T count = static_cast<T>(n);
-  T mean = 0, squares;
-  if (rms) {
-    squares = sum_row<T>(n, [&](int64_t j, auto run, int v, vec<T>& s, vec<T>&) {
-                const vec<T> value = run.get(x + j, v);
-                s = fma_(value, value, s);
-              }).first;
-  } else {
-    mean =
-        sum_row<T>(n, [&](int64_t j, auto run, int v, vec<T>& s, vec<T>&) { s += run.get(x + j, v); }).first /
-        count;
-    const TwoSums<T> rest = sum_row<T>(n, [&](int64_t j, auto run, int v, vec<T>& s, vec<T>& q) {
-      const vec<T> d = run.get_or(x + j, v, mean) - mean;  // 0 behind the end
-      s += d;
-      q = fma_(d, d, q);
-    });
-    const T off = rest.first / count;
-    mean += off;
-    squares = rest.second - rest.first * off;
-    if (squares < 0) squares = 0;
+struct PerRow {
+  static constexpr int size = kRowBlock > width<T> ? kRowBlock : width<T>;
+  alignas(64) T of[size] = {};
+  template <class Formula>
+  PL_INLINE void each(const Formula& formula) {
+    for (int i = 0; i < size; i += width<T>) store(of + i, formula(i));
   }
-  const T variance = squares / count;
-  return {mean, T(1) / sqrt_(broadcast(variance + static_cast<T>(epsilon)))[0]};
+  PL_INLINE vec<T> at(int i) const { return load(of + i); }
+};
+
+// term(j, r, run, first, second) adds what stands in column j of row r to the row's two sums.
+template <class T, int kRows, class Term>
+PL_INLINE void sum_rows(int64_t n, PerRow<T>& first, PerRow<T>& second, const Term& term) {
+  vec<T> a[kRows] = {}, b[kRows] = {};
+  each_run<T, 1>(n, [&](int64_t j, auto run) { term(j, run, a, b); });
+#pragma GCC unroll 8
+  for (int r = 0; r < kRows; ++r) {
+    first.of[r] = sum_lanes(a[r]);
+    second.of[r] = sum_lanes(b[r]);
+  }
 }
 
-template <class T, Activation A>
-void row_forward(const RowNormArgs& a) {
-  const int64_t n = a.n, grain = n >= kRowChunk ? 1 : kRowChunk / n;
-  const T* gamma = static_cast<const T*>(a.gamma);
-  const T* beta = static_cast<const T*>(a.beta);
-  parallel_for(a.rows, grain, [&](int64_t begin, int64_t end) {
-    for (int64_t r = begin; r < end; ++r) {
-      const T* x = static_cast<const T*>(a.x) + r * n;
-      const RowStatistics<T> stat = row_statistics(x, n, a.rms, a.epsilon);
-      if (a.mean) static_cast<T*>(a.mean)[r] = stat.mean;
-      static_cast<T*>(a.rstd)[r] = stat.rstd;
-      if (!a.y) continue;
-      T* y = static_cast<T*>(a.y) + r * n;
-      each_run<T, 2>(n, [&](int64_t j, auto run) {
-        for (int v = 0; v < run.vectors; ++v) {
-          vec<T> z = (run.get(x + j, v) - stat.mean) * stat.rstd;
-          if (gamma) z *= run.get(gamma + j, v);
-          if (beta) z += run.get(beta + j, v);
-          run.put(y + j, v, activated<A>(z));
-        }
+template <class T, int kRows>
+PL_INLINE void row_statistics(const T* x, int64_t n, bool rms, T epsilon, PerRow<T>& mean, PerRow<T>& rstd) {
+  const T share = T(1) / static_cast<T>(n);
+  PerRow<T> shift, sum, squares;
+  if (!rms) {
+    if (n > kShortRow) {
+      sum_rows<T, kRows>(n, shift, sum, [&](int64_t j, auto run, vec<T>* a, vec<T>*) {
+#pragma GCC unroll 8
+        for (int r = 0; r < kRows; ++r) a[r] += run.get(x + r * n + j, 0);
       });
+      shift.each([&](int i) { return shift.at(i) * share; });
+    } else {
+      for (int r = 0; r < kRows; ++r) shift.of[r] = x[r * n];
     }
+  }
+  sum_rows<T, kRows>(n, sum, squares, [&](int64_t j, auto run, vec<T>* a, vec<T>* b) {
+#pragma GCC unroll 8
+    for (int r = 0; r < kRows; ++r) {
+      const vec<T> d = run.get_or(x + r * n + j, 0, shift.of[r]) - shift.of[r];  // 0 behind the end
+      a[r] += d;
+      b[r] = fma_(d, d, b[r]);
+    }
+  });
+  if (rms) {
+    rstd.each([&](int i) { return T(1) / sqrt_(squares.at(i) * share + epsilon); });
+    return;
+  }
+  mean.each([&](int i) { return fma_(sum.at(i), broadcast(share), shift.at(i)); });
+  rstd.each([&](int i) {
+    const vec<T> rest = squares.at(i) - sum.at(i) * (sum.at(i) * share);
+    return T(1) / sqrt_(select(rest < 0, vec<T>{}, rest) * share + epsilon);
+  });
+}
+
+template <class T, Follow F, int kRows>
+__attribute__((noinline)) void row_forward_block(const RowNormArgs& a, int64_t first) {
+  const int64_t n = a.n;
+  const T* const gamma = static_cast<const T*>(a.gamma);
+  const T* const beta = static_cast<const T*>(a.beta);
+  const T* const x = static_cast<const T*>(a.x) + first * n;
+  PerRow<T> mean, rstd;
+  row_statistics<T, kRows>(x, n, a.rms, static_cast<T>(a.epsilon), mean, rstd);
+  for (int r = 0; r < kRows; ++r) {
+    if (!a.rms) static_cast<T*>(a.mean)[first + r] = mean.of[r];
+    static_cast<T*>(a.rstd)[first + r] = rstd.of[r];
+  }
+  if (!a.y) return;
+  T* const y = static_cast<T*>(a.y) + first * n;
+  each_run<T, 1>(n, [&](int64_t j, auto run) {
+    const vec<T> scale = gamma ? run.get(gamma + j, 0) : splat<vec<T>>(T(1));
+    const vec<T> offset = beta ? run.get(beta + j, 0) : vec<T>{};
+#pragma GCC unroll 8
+    for (int r = 0; r < kRows; ++r) {
+      const vec<T> t = (run.get(x + r * n + j, 0) - mean.of[r]) * rstd.of[r];
+      run.put(y + r * n + j, 0, activated<F>(fma_(t, scale, offset), a.activation));
+    }
+  });
+}
+
+template <class T, Follow F>
+void row_forward(const RowNormArgs& a) {
+  const int64_t grain = a.n >= kRowChunk ? 1 : kRowChunk / a.n;
+  parallel_for(a.rows, grain, [&](int64_t begin, int64_t end) {
+    int64_t r = begin;
+    for (; r + kRowsAtOnce<F> <= end; r += kRowsAtOnce<F>) row_forward_block<T, F, kRowsAtOnce<F>>(a, r);
+    for (; r < end; ++r) row_forward_block<T, F, 1>(a, r);
   });
 }
 
@@ -98,79 +127,77 @@ PL_INLINE RowPlan plan_rows(int64_t rows, int64_t n) {
   return {each, norm_blocks(rows, each)};
 }
 
-template <class T, Activation A>
-void row_backward(const RowNormBackwardArgs& a) {
+// `fresh`: the partial sums hold nothing yet.
+template <class T, Follow F, int kRows>
+__attribute__((noinline)) void row_backward_block(const RowNormBackwardArgs& a, int64_t first, T* partial,
+                                                  bool fresh) {
   using V = vec<T>;
   const int64_t n = a.n;
-  const RowPlan plan = plan_rows(a.rows, n);
-  const T* gamma = static_cast<const T*>(a.gamma);
-  const T* beta = static_cast<const T*>(a.beta);
-  const bool sums = a.dgamma || a.dbeta;
-
-  // g and t at one place of a row
-  const auto terms = [&](const T* dy, const T* x, T mean, T rstd, int64_t j, auto run, int v, V& g, V& t) {
-    t = (run.get(x + j, v) - mean) * rstd;
-    g = run.get(dy + j, v);
-    if constexpr (A != Activation::none) {
-      V z = t;
-      if (gamma) z *= run.get(gamma + j, v);
-      if (beta) z += run.get(beta + j, v);
-      g = through_activation<A>(g, z);
-    }
+  const T* const gamma = static_cast<const T*>(a.gamma);
+  const T* const beta = static_cast<const T*>(a.beta);
+  const T* const x = static_cast<const T*>(a.x) + first * n;
+  const T* const dy = static_cast<const T*>(a.dy) + first * n;
+  PerRow<T> mean, rstd, mean_h, mean_ht;
+  for (int r = 0; r < kRows; ++r) {
+    if (!a.rms) mean.of[r] = static_cast<const T*>(a.mean)[first + r];
+    rstd.of[r] = static_cast<const T*>(a.rstd)[first + r];
+  }
+  // t and g of row r in column j
+  const auto terms = [&](int64_t j, int r, auto run, V scale, V& t) {
+    t = (run.get(x + r * n + j, 0) - mean.of[r]) * rstd.of[r];
+    const V g = run.get(dy + r * n + j, 0);
+    if constexpr (F == Follow::none) return g;
+    return through_activation<F>(g, fma_(t, scale, beta ? run.get(beta + j, 0) : V{}), a.activation);
   };
+  if (a.dx) {
+    sum_rows<T, kRows>(n, mean_h, mean_ht, [&](int64_t j, auto run, V* h_sum, V* ht_sum) {
+      const V scale = gamma ? run.get(gamma + j, 0) : splat<V>(T(1));
+#pragma GCC unroll 8
+      for (int r = 0; r < kRows; ++r) {
+        V t;
+        const V h = terms(j, r, run, scale, t) * scale;  // 0 behind the end, as dy is
+        h_sum[r] += h;
+        ht_sum[r] = fma_(h, t, ht_sum[r]);
+      }
+    });
+    const T share = T(1) / static_cast<T>(n);
+    mean_h.each([&](int i) { return a.rms ? V{} : mean_h.at(i) * share; });
+    mean_ht.each([&](int i) { return mean_ht.at(i) * share; });
+  }
+  T* const dx = static_cast<T*>(a.dx) + first * n;
+  each_run<T, 1>(n, [&](int64_t j, auto run) {
+    const V scale = gamma ? run.get(gamma + j, 0) : splat<V>(T(1));
+    V sum_g = fresh ? V{} : run.get(partial + j, 0), sum_gt = fresh ? V{} : run.get(partial + n + j, 0);
+#pragma GCC unroll 8
+    for (int r = 0; r < kRows; ++r) {
+      V t;
+      const V g = terms(j, r, run, scale, t);
+      sum_g += g;
+      sum_gt = fma_(g, t, sum_gt);
+      if (a.dx)
+        run.put(dx + r * n + j, 0,
+                (fma_(g, scale, splat<V>(-mean_h.of[r])) - t * mean_ht.of[r]) * rstd.of[r]);
+    }
+    run.put(partial + j, 0, sum_g);
+    run.put(partial + n + j, 0, sum_gt);
+  });
+}
 
+template <class T, Follow F>
+void row_backward(const RowNormBackwardArgs& a) {
+  const int64_t n = a.n;
+  const RowPlan plan = plan_rows(a.rows, n);
   parallel_for(plan.chunks, 1, [&](int64_t begin, int64_t end) {
     for (int64_t chunk = begin; chunk < end; ++chunk) {
       T* const partial = static_cast<T*>(a.work) + chunk * 2 * n;
       const int64_t from = chunk * plan.rows, to = norm_smaller(from + plan.rows, a.rows);
-      for (int64_t first = from; first < to; first += kRowBlock) {
-        const int64_t count = norm_smaller(kRowBlock, to - first);
-        T mean[kRowBlock], rstd[kRowBlock], mean_h[kRowBlock], mean_ht[kRowBlock];
-        const T* const dy = static_cast<const T*>(a.dy) + first * n;
-        const T* const x = static_cast<const T*>(a.x) + first * n;
-        for (int64_t r = 0; r < count; ++r) {
-          mean[r] = a.rms ? T(0) : static_cast<const T*>(a.mean)[first + r];
-          rstd[r] = static_cast<const T*>(a.rstd)[first + r];
-          if (!a.dx) continue;
-          const TwoSums<T> s = sum_row<T>(n, [&](int64_t j, auto run, int v, V& sum_h, V& sum_ht) {
-            V g, t;
-            terms(dy + r * n, x + r * n, mean[r], rstd[r], j, run, v, g, t);
-            if (gamma) g *= run.get(gamma + j, v);  // zero behind the end, as dy is
-            sum_h += g;
-            sum_ht = fma_(g, t, sum_ht);
-          });
-          mean_h[r] = a.rms ? T(0) : s.first / static_cast<T>(n);
-          mean_ht[r] = s.second / static_cast<T>(n);
-        }
-        each_run<T, 2>(n, [&](int64_t j, auto run) {
-          V sum_g[run.vectors] = {}, sum_gt[run.vectors] = {};
-          if (first > from && sums)
-            for (int v = 0; v < run.vectors; ++v) {
-              sum_g[v] = run.get(partial + j, v);
-              sum_gt[v] = run.get(partial + n + j, v);
-            }
-          for (int64_t r = 0; r < count; ++r) {
-            for (int v = 0; v < run.vectors; ++v) {
-              V g, t;
-              terms(dy + r * n, x + r * n, mean[r], rstd[r], j, run, v, g, t);
-              sum_g[v] += g;
-              sum_gt[v] = fma_(g, t, sum_gt[v]);
-              if (!a.dx) continue;
-              if (gamma) g *= run.get(gamma + j, v);
-              run.put(static_cast<T*>(a.dx) + (first + r) * n + j, v,
-                      (g - mean_h[r] - t * mean_ht[r]) * rstd[r]);
-            }
-          }
-          if (sums)
-            for (int v = 0; v < run.vectors; ++v) {
-              run.put(partial + j, v, sum_g[v]);
-              run.put(partial + n + j, v, sum_gt[v]);
-            }
-        });
-      }
+      int64_t r = from;
+      for (; r + kRowsAtOnce<F> <= to; r += kRowsAtOnce<F>)
+        row_backward_block<T, F, kRowsAtOnce<F>>(a, r, partial, r == from);
+      for (; r < to; ++r) row_backward_block<T, F, 1>(a, r, partial, r == from);
     }
   });
-  if (!sums) return;
+  if (!a.dgamma && !a.dbeta) return;
   parallel_for(n, kColumnChunk, [&](int64_t begin, int64_t end) {
     for (int k = 0; k < 2; ++k) {
       T* const out = static_cast<T*>(k == 0 ? a.dbeta : a.dgamma);

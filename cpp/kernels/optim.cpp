@@ -121,8 +121,8 @@ bool look(const OptimArgs& a, int64_t total, double count, bool norms) {
         a.workspace[chunk + i] = part;
         good = part - part == 0;
       } else if (g.sum) {
-        const T zero = sum_vectors<T>(to - from,
-                                      [&](int64_t k, auto part) { return g.get(from + k, part) * vec<T>{}; });
+        const T zero =
+            sum_vectors<T>(to - from, [&](int64_t k, auto part) { return g.get(from + k, part) * vec<T>{}; });
         good = zero == 0;
       } else {
         good = all_finite(g.g + from, to - from);
@@ -209,8 +209,8 @@ struct Surroundings {
 };
 
 template <class T, class Rule, bool kPlain>
-void update_part(const Surroundings<T, Rule, kPlain>& around, const Rule& rule, const Segment& s, int64_t from,
-                 int64_t to) {
+void update_part(const Surroundings<T, Rule, kPlain>& around, const Rule& rule, const Segment& s,
+                 int64_t from, int64_t to) {
   T* slots[kMaxSlots];
   for (int k = 0; k < kMaxSlots; ++k) slots[k] = static_cast<T*>(s.slots[k]);
   each_vector<T>(from, to, [&](int64_t i, auto part) { around.step(rule, slots, i, part); });

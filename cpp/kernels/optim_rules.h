@@ -14,9 +14,7 @@ struct StepFactors {
 };
 
 // b(1) ... b(t), from the product that the update before left, or from the beginning: the same bits either way.
-inline double nadam_momentum(double beta_1, double t) {
-  return beta_1 * (1 - 0.5 * __builtin_pow(0.96, t));
-}
+inline double nadam_momentum(double beta_1, double t) { return beta_1 * (1 - 0.5 * __builtin_pow(0.96, t)); }
 inline double nadam_product(double beta_1, OptimScalars& s) {
   const int64_t t = s.step + 1;
   if (s.product_step < 1 || s.product_step > t) s.product_step = 0, s.product = 1;
@@ -135,7 +133,10 @@ struct RmsProp {
   Mean<T> mean;
   V rate, momentum, epsilon;
   RmsProp(const OptimHyper& h, double r, const StepFactors&)
-      : mean(h.rho), rate(constant<T>(r)), momentum(constant<T>(h.momentum)), epsilon(constant<T>(h.epsilon)) {}
+      : mean(h.rho),
+        rate(constant<T>(r)),
+        momentum(constant<T>(h.momentum)),
+        epsilon(constant<T>(h.epsilon)) {}
   PL_INLINE V step(V w, V g, V* s) const {
     s[0] = mean.of_square(s[0], g);
     V v = s[0];
@@ -216,8 +217,7 @@ PL_INLINE void with_rule(const OptimHyper& h, const Fn& fn) {
       if (h.momentum == 0) return fn(RuleType<Sgd<T, Momentum::none>>{});
       if (h.nesterov) return fn(RuleType<Sgd<T, Momentum::nesterov>>{});
       return fn(RuleType<Sgd<T, Momentum::plain>>{});
-    case OptimRule::adam:
-      return h.amsgrad ? fn(RuleType<Adam<T, true>>{}) : fn(RuleType<Adam<T, false>>{});
+    case OptimRule::adam: return h.amsgrad ? fn(RuleType<Adam<T, true>>{}) : fn(RuleType<Adam<T, false>>{});
     case OptimRule::adagrad: return fn(RuleType<Adagrad<T>>{});
     case OptimRule::adadelta: return fn(RuleType<Adadelta<T>>{});
     case OptimRule::rmsprop:

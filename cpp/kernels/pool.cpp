@@ -11,15 +11,10 @@
 // once; where they do, a row of dx is cleared and added to while it is in the cache.
 #include "kernels/pool.h"
 
-#include "core/parallel.h"
-#include "kernels/simd.h"
+#include "kernels/pixels.h"
 
 namespace pl::PL_ISA {
 namespace {
-
-constexpr int64_t kTaskElements = 1 << 14;
-constexpr int64_t kFewPixels = 32;      // below this, tasks are cut along the channels
-constexpr int64_t kChannelBlock = 128;  // ... in parts of so many
 
 // One window along one axis: positions [begin, end) of the image; `start` may be outside.
 struct Span {
@@ -78,86 +73,25 @@ PL_INLINE void store_offsets(int32_t* p, lanes<T> v) {
     for (int i = 0; i < width<T>; ++i) p[i] = static_cast<int32_t>(v[i]);
 }
 
-// Whole vectors, or the first n lanes.
-struct Whole {
-  template <class T>
-  PL_INLINE vec<T> read(const T* p) const {
-    return load(p);
-  }
-  template <class T>
-  PL_INLINE void write(T* p, vec<T> v) const {
-    store(p, v);
-  }
-  template <class T, class I>
-  PL_INLINE lanes<T> read_offsets(const I* p) const {
-    return load_offsets<T>(p);
-  }
-  template <class T, class I>
-  PL_INLINE void write_offsets(I* p, lanes<T> v) const {
-    store_offsets<T>(p, v);
-  }
-};
-struct First {
-  int64_t n;
-  template <class T>
-  PL_INLINE vec<T> read(const T* p) const {
-    return load_n(p, n);
-  }
-  template <class T>
-  PL_INLINE void write(T* p, vec<T> v) const {
-    store_n(p, v, n);
-  }
-  template <class T, class I>
-  PL_INLINE lanes<T> read_offsets(const I* p) const {
-    I some[width<T>] = {};
-    __builtin_memcpy(some, p, static_cast<size_t>(n) * sizeof(I));
-    return load_offsets<T>(some);
-  }
-  template <class T, class I>
-  PL_INLINE void write_offsets(I* p, lanes<T> v) const {
-    I some[width<T>];
-    store_offsets<T>(some, v);
-    __builtin_memcpy(p, some, static_cast<size_t>(n) * sizeof(I));
-  }
-};
-
-// The channels [c0, c1) in blocks of 4, 2 and 1 vectors: block(first channel, Vectors<n>, access).
-template <int kCount>
-struct Vectors {
-  static constexpr int count = kCount;
-};
-template <class T, class Block>
-PL_INLINE void over_channels(int64_t c0, int64_t c1, const Block& block) {
-  constexpr int64_t w = width<T>;
-  if (c1 - c0 < w) return block(c0, Vectors<1>{}, First{c1 - c0});
-  int64_t c = c0;
-  for (; c + 4 * w <= c1; c += 4 * w) block(c, Vectors<4>{}, Whole{});
-  if (c + 2 * w <= c1) block(c, Vectors<2>{}, Whole{}), c += 2 * w;
-  if (c + w <= c1) block(c, Vectors<1>{}, Whole{}), c += w;
-  if (c < c1) block(c1 - w, Vectors<1>{}, Whole{});
+template <class T, class I>
+PL_INLINE lanes<T> read_offsets(const I* p, Whole) {
+  return load_offsets<T>(p);
 }
-
-// Runs row(image, h, w0, w1, c0, c1) over all pixels of n images (h, w, c), of which each costs `work` elements.
-template <class Row>
-void over_pixels(int64_t n, int64_t h, int64_t w, int64_t c, int64_t work, const Row& row) {
-  const int64_t pixels = n * h * w;
-  const int64_t parts = pixels < kFewPixels ? (c + kChannelBlock - 1) / kChannelBlock : 1;
-  const int64_t grain = work >= parts * kTaskElements ? 1 : parts * kTaskElements / (work < 1 ? 1 : work);
-  parallel_for(pixels * parts, grain, [&](int64_t begin, int64_t end) {
-    while (begin < end) {
-      const int64_t pixel = begin / parts, part = begin - pixel * parts;
-      const int64_t image = pixel / (h * w), at = pixel - image * h * w, y = at / w, x = at - y * w;
-      if (parts == 1) {
-        const int64_t stop = x + end - begin < w ? x + end - begin : w;
-        row(image, y, x, stop, int64_t{0}, c);
-        begin += stop - x;
-      } else {
-        const int64_t c0 = part * kChannelBlock;
-        row(image, y, x, x + 1, c0, c0 + kChannelBlock < c ? c0 + kChannelBlock : c);
-        ++begin;
-      }
-    }
-  });
+template <class T, class I>
+PL_INLINE lanes<T> read_offsets(const I* p, First first) {
+  I some[width<T>] = {};
+  __builtin_memcpy(some, p, static_cast<size_t>(first.n) * sizeof(I));
+  return load_offsets<T>(some);
+}
+template <class T, class I>
+PL_INLINE void write_offsets(I* p, lanes<T> v, Whole) {
+  store_offsets<T>(p, v);
+}
+template <class T, class I>
+PL_INLINE void write_offsets(I* p, lanes<T> v, First first) {
+  I some[width<T>];
+  store_offsets<T>(some, v);
+  __builtin_memcpy(p, some, static_cast<size_t>(first.n) * sizeof(I));
 }
 
 // -- forward -----------------------------------------------------------------------------------------------------
@@ -189,7 +123,7 @@ PL_INLINE void max_window(const T* x, int64_t rows, int64_t cols, int64_t c, int
   }
   for (int v = 0; v < kCount; ++v) {
     access.write(y + v * width<T>, best[v]);
-    if (offsets) access.template write_offsets<T>(offsets + v * width<T>, at[v]);
+    if (offsets) write_offsets<T>(offsets + v * width<T>, at[v], access);
   }
 }
 
@@ -307,7 +241,7 @@ struct MaxGradients {
   const I* offsets;
   template <class Access>
   PL_INLINE MaxGradient<T> read(int64_t place, const Access& access) const {
-    return {access.read(dy + place), access.template read_offsets<T>(offsets + place)};
+    return {access.read(dy + place), read_offsets<T>(offsets + place, access)};
   }
   PL_INLINE MaxGradients window(int64_t) const { return *this; }
 };

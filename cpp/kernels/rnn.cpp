@@ -7,10 +7,10 @@
 namespace pl::PL_ISA {
 namespace {
 
-template <class Layout>
-int64_t bytes(const RnnShape& s, int64_t size) {
-  const Layout layout(s);
-  return (layout.packed + tasks_of(s.batch) * layout.scratch) * size;
+template <class Layout, class Args>
+int64_t bytes(const Args& a, int64_t size) {
+  const Layout layout(a);
+  return (layout.packed + tasks_of(a.s.batch) * layout.scratch) * size;
 }
 
 void forward(Stream, const RnnArgs& a) {
@@ -21,13 +21,13 @@ void backward(Stream, const RnnBackwardArgs& a) {
   if (a.s.dtype == DType::float32) BackwardPass<float>(a).run();
   if (a.s.dtype == DType::float64) BackwardPass<double>(a).run();
 }
-int64_t forward_workspace(const RnnShape& s) {
-  return s.dtype == DType::float32 ? bytes<ForwardLayout<float>>(s, sizeof(float))
-                                   : bytes<ForwardLayout<double>>(s, sizeof(double));
+int64_t forward_workspace(const RnnArgs& a) {
+  return a.s.dtype == DType::float32 ? bytes<ForwardLayout<float>>(a, sizeof(float))
+                                   : bytes<ForwardLayout<double>>(a, sizeof(double));
 }
-int64_t backward_workspace(const RnnShape& s) {
-  return s.dtype == DType::float32 ? bytes<BackwardLayout<float>>(s, sizeof(float))
-                                   : bytes<BackwardLayout<double>>(s, sizeof(double));
+int64_t backward_workspace(const RnnBackwardArgs& a) {
+  return a.s.dtype == DType::float32 ? bytes<BackwardLayout<float>>(a, sizeof(float))
+                                   : bytes<BackwardLayout<double>>(a, sizeof(double));
 }
 
 }  // namespace

@@ -1,7 +1,7 @@
-// Recurrences over a whole sequence: the part that runs step by step. The products with the input, and the gradients of
-// the weights, are single calls of gemm around it.
+// Recurrences over a whole sequence: the part that runs step by step. The gradients of the input and of the weights are
+// single calls of gemm behind it; so is z = x W + b before it, unless there are rows enough to compute it on the way.
 //
-//   z_t = x_t W + b is given, a the activation, r the recurrent one; gates are named in the order of their columns (Keras)
+//   z_t = x_t W + b, a the activation, r the recurrent one; gates are named in the order of their columns (Keras)
 //   simple           h' = a(z + h U)
 //   lstm             i,f,o = r(z + h U), g = a(z + h U);  c' = f c + i g;  h' = o a(c')                     [i f g o]
 //   gru              u,s = r(z + h U + e), n = a(z_n + s (h U_n + e_n));   h' = u h + (1 - u) n             [u s n]
@@ -49,11 +49,20 @@ struct RnnShape {
   void* work;        // rnn_workspace(args) bytes, 64-byte aligned
 };
 
+// Does the kernel compute z itself, a few steps at a time, so that it never leaves the cache?
+constexpr bool projects_input(int64_t batch, int64_t steps, int64_t features) {
+  return batch >= 8 && steps >= 4 && features > 0;
+}
+
 struct RnnArgs {
   RnnShape s;
-  bool keep;         // what the backward pass needs is written into z, cells and inner
-  const void* bias;  // gru: e (3H), or null
-  void* z;           // (B,T,GH); becomes the activated gates. It may be y itself for simple
+  bool keep;  // what the backward pass needs is written into z, cells and inner
+  int64_t features;
+  const void* x;           // (B,T,F), or null: z is given
+  const void* w;           // (F,GH), with x
+  const void* input_bias;  // (GH), with x, or null
+  const void* bias;        // gru: e (3H), or null
+  void* z;                 // (B,T,GH): z where it is given (it may be y itself for simple), the activated gates if `keep`
   void* y;           // (B,T,H)
   void* cells;       // lstm: c after each step (B,T,H)
   void* inner;       // gru: h U_n + e_n (B,T,H)
@@ -70,7 +79,7 @@ struct RnnBackwardArgs {
   const void* dy;     // (B,T,H), any of these three may be null: zeros
   const void* dh;     // (B,H)
   const void* dc;     // (B,H)
-  void* dz;           // (B,T,GH): the gradient of x W + b
+  void* dz;           // (B,T,GH): the gradient of x W + b. It may be gates itself
   void* dzu;          // gru: (B,T,3H), the gradient of h U + e
   void* before;       // (B,T,H) the state before each step, or null: not wanted
   void* reset;        // gru_reset_first: (B,T,H) s h, or null
@@ -83,8 +92,8 @@ struct RnnBackwardArgs {
 struct RnnKernels {
   void (*forward)(Stream, const RnnArgs&);
   void (*backward)(Stream, const RnnBackwardArgs&);
-  int64_t (*forward_workspace)(const RnnShape&);  // bytes; does not depend on the number of threads
-  int64_t (*backward_workspace)(const RnnShape&);
+  int64_t (*forward_workspace)(const RnnArgs&);  // bytes; does not depend on the number of threads
+  int64_t (*backward_workspace)(const RnnBackwardArgs&);
 };
 
 }  // namespace pl

@@ -18,7 +18,8 @@ struct BackwardLayout {
   int64_t ld, ldz;          // rows of dh, dc, q, and of dz
   int64_t sums;             // of dz, and behind them those of dzu's last gate
 
-  explicit BackwardLayout(const RnnShape& s) {
+  explicit BackwardLayout(const RnnBackwardArgs& a) {
+    const RnnShape& s = a.s;
     const int64_t wide = gates_of(s.cell) * s.hidden;
     ld = state_distance<T>(s.hidden);
     ldz = state_distance<T>(wide);
@@ -39,7 +40,7 @@ class BackwardPass {
         s_(args.s),
         hidden_(s_.hidden),
         gates_(gates_of(s_.cell)),
-        layout_(s_),
+        layout_(args),
         packed_(static_cast<T*>(s_.work)) {}
 
   void run() const {
@@ -130,6 +131,30 @@ class BackwardPass {
     }
   }
 
+  // What the next step will touch is asked for while this one computes: the rows lie far apart, out of the prefetcher's
+  // sight. States are needed a step ahead, as those before the step.
+  PL_INLINE void fetch_next(const Task& t, int64_t j) const {
+    if (t.before < 0) return;
+    const int64_t ahead = t.before - t.place.t, second = t.before + ahead;
+    const bool more = second >= 0 && second < s_.steps;
+    for (int64_t r = 0; r < t.rows; ++r) {
+      const int64_t at = t.place.at(r) + ahead;
+      for (int64_t g = 0; g < gates_; ++g) {
+        const int64_t gate = (at * gates_ + g) * hidden_ + j;
+        fetch_for_writing(out<T>(a_.dz, gate));
+        if (a_.gates != a_.dz) fetch(in<T>(a_.gates, gate));
+        if (a_.dzu) fetch_for_writing(out<T>(a_.dzu, gate));
+      }
+      const int64_t state = at * hidden_ + j;
+      fetch(in<T>(a_.dy, state));
+      fetch(in<T>(a_.inner, state));
+      if (a_.before) fetch_for_writing(out<T>(a_.before, state));
+      if (!more) continue;
+      fetch(in<T>(a_.cells, state + ahead * hidden_));
+      fetch(in<T>(a_.y, state + ahead * hidden_));
+    }
+  }
+
   bool live(const Task& t, int64_t r) const { return !t.mask || t.mask[r * s_.steps]; }
   const T* gates(const Task& t, int64_t r) const {
     return static_cast<const T*>(a_.gates) + t.place.at(r) * gates_ * hidden_;
@@ -177,6 +202,7 @@ class BackwardPass {
   void simple(const Task& t) const {
     alignas(64) T g[kMaxRows * W], y[kMaxRows * W];
     each_vector<T>(0, hidden_, [&](int64_t j, auto part) {
+      fetch_next(t, j);
       for (int64_t r = 0; r < t.rows; ++r) {
         const V dh = state_gradient(t, r, j, part);
         store(g + r * W, dh);
@@ -194,6 +220,7 @@ class BackwardPass {
     alignas(64) T gate[kMaxRows * G * W], d[kMaxRows * G * W], act[kMaxRows * W], da[kMaxRows * W];
     const int64_t H = hidden_;
     each_vector<T>(0, H, [&](int64_t j, auto part) {
+      fetch_next(t, j);
       for (int64_t r = 0; r < t.rows; ++r) {
         for (int g = 0; g < G; ++g) store(gate + (r * G + g) * W, part.get(gates(t, r) + g * H + j));
         store(act + r * W, part.get(row(t, a_.cells, r) + j));
@@ -228,6 +255,7 @@ class BackwardPass {
   template <class Part>
   PL_INLINE void gru_update(const Task& t, int64_t j, T* gate, T* d, T* h, Part part) const {
     constexpr int G = 3;
+    fetch_next(t, j);
     for (int64_t r = 0; r < t.rows; ++r) {
       const V dh = state_gradient(t, r, j, part), old = before(t, a_.y, s_.h, r, j, part);
       V y[G];

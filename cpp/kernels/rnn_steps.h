@@ -19,7 +19,8 @@ inline constexpr int64_t kRowsPerTask = 16;  // share one reading of U; two task
 inline constexpr int64_t kSplitRows = 8;
 inline constexpr int64_t kMaxRows = kRowsPerTask;
 inline constexpr int64_t kPanelInFirst = 32 << 10;  // bytes of a panel read again and again from the first-level cache
-inline constexpr int kMaxGates = 4;
+
+inline constexpr int64_t kProjected = 96;  // rows times steps of z at a time: it stays in the second-level cache
 
 template <class T>
 inline constexpr int64_t kRnnPanel = kPanelVectors * width<T>;
@@ -50,14 +51,13 @@ void multiply_panel(int64_t rows, int64_t k, const T* a, int64_t lda, const T* p
   }
 }
 
-// The gates [first, first + vectors) of W units from u (H, ldu); units past the last are zero.
+// Gates 0 to vectors of W units from m (rows, ldm), a gate being `hidden` columns; units past the last are zero.
 template <class T>
-void pack_gates(const T* u, int64_t ldu, int64_t hidden, int64_t first, int64_t vectors, int64_t panel,
-                T* out) {
+void pack_gates(const T* m, int64_t ldm, int64_t rows, int64_t hidden, int64_t vectors, int64_t panel, T* to) {
   constexpr int W = width<T>;
   const int64_t j = panel * W;
-  for (int64_t v = 0; v < vectors; ++v)
-    copy_rows(u + (first + v) * hidden + j, ldu, hidden, smaller(W, hidden - j), out + v * W, vectors * W);
+  for (int64_t g = 0; g < vectors; ++g)
+    copy_rows(m + g * hidden + j, ldm, rows, smaller(W, hidden - j), to + g * W, vectors * W);
 }
 
 // A panel by column: where it starts in the packed matrix, and how many vectors it has.
@@ -74,6 +74,11 @@ int64_t column_panels(int64_t n) {
   return blocks_of(n, kRnnPanel<T>);
 }
 
+// A panel among the columns of z, in the order in which the panels are: columns before it, columns in it.
+struct Span {
+  int64_t start, width;
+};
+
 // The rows of a task in the tensors, and its place in them at a step.
 template <class T>
 struct Place {
@@ -89,6 +94,10 @@ template <class T>
 T* out(void* p, int64_t offset) {
   return p ? static_cast<T*>(p) + offset : nullptr;
 }
+
+// Into the second-level cache: a step's worth is too much for the first.
+PL_INLINE void fetch(const void* p) { __builtin_prefetch(p, 0, 2); }
+PL_INLINE void fetch_for_writing(const void* p) { __builtin_prefetch(p, 1, 2); }
 
 // rows x n values from a (.., n) tensor into scratch, or zeros
 template <class T>

@@ -2,8 +2,10 @@
 // implemented twice": a field is either filled or the loader names what is missing.
 #pragma once
 #include "kernels/attention.h"
+#include "kernels/bf16.h"
 #include "kernels/ceiling.h"
 #include "kernels/conv.h"
+#include "kernels/decomp.h"
 #include "kernels/elementwise.h"
 #include "kernels/embed.h"
 #include "kernels/linalg.h"
@@ -11,8 +13,10 @@
 #include "kernels/norm.h"
 #include "kernels/optim.h"
 #include "kernels/pool.h"
+#include "kernels/pointloss.h"
 #include "kernels/random.h"
 #include "kernels/reduce.h"
+#include "kernels/resize.h"
 #include "kernels/rnn.h"
 
 namespace pl {
@@ -20,6 +24,8 @@ namespace pl {
 struct KernelTable {
   const char* isa;
   LinalgKernels linalg;
+  DecompKernels decomp;
+  Bf16Kernels bf16;
   ElementwiseKernels elementwise;
   ReduceKernels reduce;
   LossKernels loss;
@@ -27,8 +33,10 @@ struct KernelTable {
   AttentionKernels attention;
   EmbedKernels embed;
   PoolKernels pool;
+  ResizeKernels resize;
   RandomKernels random;
   OptimKernels optim;
+  PointLossKernels pointloss;
   ConvKernels conv;
   RnnKernels rnn;
   CeilingKernels ceiling;

@@ -79,7 +79,7 @@ Tensor binary(const char* name, BinaryOp op, const Tensor& a, const Tensor& b, d
 Tensor unary(const char* name, UnaryOp op, const Tensor& x, double p0 = 0);
 void copy_into(const Tensor& x, const Tensor& y, bool accumulate = false);  // y.shape() == x.shape()
 Tensor gemm(const Tensor& a, const Tensor& b, const OptTensor& bias, Activation activation,
-            const Tensor& into);
+            const Tensor& into, const OptTensor& residual = {});
 Tensor activation_grad(const Tensor& g, const Tensor& y, Activation activation);
 
 }  // namespace pl::ops

@@ -37,8 +37,8 @@ struct Axis {
 };
 // Output size and padding before, along one axis. `same` pads so that out = ceil(size / stride), more at the end;
 // `causal` pads before only, so that an output sees no later input.
-Axis conv_axis(const char* op, int64_t size, int64_t kernel, int64_t stride, int64_t dilation, ConvPad padding,
-               Pair pad) {
+Axis conv_axis(const char* op, int64_t size, int64_t kernel, int64_t stride, int64_t dilation,
+               ConvPad padding, Pair pad) {
   const int64_t span = span_of(op, kernel, dilation);
   if (padding == ConvPad::same) {
     const int64_t out = size / stride + (size % stride != 0);
@@ -87,8 +87,8 @@ Geometry geometry(const Operands& v, const Conv2dOptions& o) {
     raise<ValueError>("[", v.op, "] argument 'groups' (", o.groups, ") must divide the channels of 'x' ",
                       v.x.shape(), " and the filters of 'w' ", v.w.shape());
   if (v.x4[3] / o.groups != v.w4[2])
-    raise<ValueError>("[", v.op, "] argument 'w' ", v.w.shape(), " expects ", v.w4[2], " channels a group, 'x' ",
-                      v.x.shape(), " has ", v.x4[3] / o.groups);
+    raise<ValueError>("[", v.op, "] argument 'w' ", v.w.shape(), " expects ", v.w4[2],
+                      " channels a group, 'x' ", v.x.shape(), " has ", v.x4[3] / o.groups);
   const Axis h = conv_axis(v.op, v.x4[1], v.w4[0], o.strides.h, o.dilation.h, o.padding, o.pad_h);
   const Axis w = conv_axis(v.op, v.x4[2], v.w4[1], o.strides.w, o.dilation.w, o.padding, o.pad_w);
   Geometry g{{.dtype = v.x.dtype(),
@@ -134,9 +134,9 @@ Geometry geometry_2d(const char* op, const Tensor& x, const Tensor& w, const Con
 }
 
 void run(const char* name, Conv2dArgs& args) {
-  const double work = static_cast<double>(args.n) * static_cast<double>(args.oh) * static_cast<double>(args.ow) *
-                      static_cast<double>(args.f) * static_cast<double>(args.kh * args.kw) *
-                      static_cast<double>(args.c / args.groups);
+  const double work = static_cast<double>(args.n) * static_cast<double>(args.oh) *
+                      static_cast<double>(args.ow) * static_cast<double>(args.f) *
+                      static_cast<double>(args.kh * args.kw) * static_cast<double>(args.c / args.groups);
   const int64_t bytes = kernels().conv.conv2d_workspace(args);
   Tensor workspace;
   if (bytes > 0) {
@@ -158,8 +158,8 @@ Tensor place_for(const Tensor& destination, const Shape& shape, DType dtype) {
 
 Tensor input_gradient(const Geometry& g, const Tensor& dy, const Tensor& w, const OptTensor& b,
                       Activation activation, const char* name);
-std::tuple<Tensor, Tensor> weight_gradient(const Geometry& g, const Tensor& dy, const Tensor& x, bool with_bias,
-                                           const Tensor& dw_place, const Tensor& db_place);
+std::tuple<Tensor, Tensor> weight_gradient(const Geometry& g, const Tensor& dy, const Tensor& x,
+                                           bool with_bias, const Tensor& dw_place, const Tensor& db_place);
 
 Tensor convolve(const char* op, const Geometry& g, const Tensor& x0, const Tensor& w0, const OptTensor& b0,
                 Activation activation) {
@@ -181,7 +181,8 @@ Tensor convolve(const char* op, const Geometry& g, const Tensor& x0, const Tenso
           activation](Backward& bw) {
            Tensor dz = bw.grad();
            if (activation != Activation::none) dz = activation_grad(dz, bw.get(y), activation);
-           if (bw.wants(0)) bw.set(0, input_gradient(g, dz, bw.get(w), {}, Activation::none, "conv2d_backward_input"));
+           if (bw.wants(0))
+             bw.set(0, input_gradient(g, dz, bw.get(w), {}, Activation::none, "conv2d_backward_input"));
            if (bw.wants(1)) {
              auto [dw, db] = weight_gradient(g, dz, bw.get(x), bw.wants(2), bw.destination(1),
                                              bw.wants(2) ? bw.destination(2) : Tensor());
@@ -223,8 +224,8 @@ Tensor input_gradient(const Geometry& g, const Tensor& dy0, const Tensor& w0, co
   return dx;
 }
 
-std::tuple<Tensor, Tensor> weight_gradient(const Geometry& g, const Tensor& dy0, const Tensor& x0, bool with_bias,
-                                           const Tensor& dw_place, const Tensor& db_place) {
+std::tuple<Tensor, Tensor> weight_gradient(const Geometry& g, const Tensor& dy0, const Tensor& x0,
+                                           bool with_bias, const Tensor& dw_place, const Tensor& db_place) {
   Tensor dy = contiguous(dy0), x = contiguous(x0);
   Tensor dw = place_for(dw_place, g.w, x.dtype()), db;
   if (with_bias) db = place_for(db_place, {g.args.f}, x.dtype());
@@ -239,29 +240,45 @@ std::tuple<Tensor, Tensor> weight_gradient(const Geometry& g, const Tensor& dy0,
   }
   std::vector<Tensor> outputs{dw};
   if (with_bias) outputs.push_back(db);
-  record("conv2d_backward_weight", std::vector<Tensor>{dy, x}, outputs, [dy = save(dy), x = save(x), g, with_bias](Backward& b) {
-    const Tensor ddw = b.grad(0);
-    if (b.wants(0)) {
-      Tensor ddy;
-      if (ddw.defined()) ddy = convolve("conv2d", g, b.get(x), ddw, {}, Activation::none);
-      if (with_bias && b.grad(1).defined()) {
-        Tensor spread = broadcast_to(b.grad(1), g.y);
-        ddy = ddy.defined() ? ddy + spread : spread;
-      }
-      b.set(0, ddy);
-    }
-    if (b.wants(1) && ddw.defined())
-      b.set(1, input_gradient(g, b.get(dy), ddw, {}, Activation::none, "conv2d_backward_input"));
-  });
+  record("conv2d_backward_weight", std::vector<Tensor>{dy, x}, outputs,
+         [dy = save(dy), x = save(x), g, with_bias](Backward& b) {
+           const Tensor ddw = b.grad(0);
+           if (b.wants(0)) {
+             Tensor ddy;
+             if (ddw.defined()) ddy = convolve("conv2d", g, b.get(x), ddw, {}, Activation::none);
+             if (with_bias && b.grad(1).defined()) {
+               Tensor spread = broadcast_to(b.grad(1), g.y);
+               ddy = ddy.defined() ? ddy + spread : spread;
+             }
+             b.set(0, ddy);
+           }
+           if (b.wants(1) && ddw.defined())
+             b.set(1, input_gradient(g, b.get(dy), ddw, {}, Activation::none, "conv2d_backward_input"));
+         });
   return {dw, db};
 }
 
 }  // namespace
 
+namespace {
+// Several kernels a channel, each for itself: every channel as often as it has kernels, one each, is what the depthwise
+// kernel serves.
+Tensor one_kernel_each(Geometry& g, const Tensor& x) {
+  const int64_t times = g.args.groups == g.args.c && g.args.c > 0 ? g.args.f / g.args.c : 1;
+  if (times <= 1 || g.args.c == 1 || x.size() == 0) return x;
+  Shape shape = x.shape();
+  shape.push_back(times);
+  Tensor wide = broadcast_to(expand_dims(x, x.ndim()), shape);
+  g.x[x.ndim() - 1] = g.args.c = g.args.groups = g.args.f;
+  return reshape(wide, g.x);
+}
+}  // namespace
+
 Tensor conv2d(const Tensor& x, const Tensor& w, const OptTensor& b, const Conv2dOptions& options) {
-  const Geometry g = geometry_2d("conv2d", x, w, options);
+  Geometry g = geometry_2d("conv2d", x, w, options);
   check_bias("conv2d", x, b, g.args.f);
-  return convolve("conv2d", g, x, w, b, options.activation);
+  const Tensor wide = one_kernel_each(g, x);
+  return convolve("conv2d", g, wide, w, b, options.activation);
 }
 
 std::tuple<Tensor, Tensor, Tensor> conv2d_backward(const Tensor& dy, const Tensor& x, const Tensor& w,
@@ -279,17 +296,18 @@ Tensor conv1d(const Tensor& x, const Tensor& w, const OptTensor& b, const Conv2d
   check_arrays(v, 3, "(N, T, C)", "(K, C/groups, F)");
   v.x4 = {x.shape(0), 1, x.shape(1), x.shape(2)};
   v.w4 = {1, w.shape(0), w.shape(1), w.shape(2)};
-  const Geometry g = geometry(v, options);
+  Geometry g = geometry(v, options);
   check_bias("conv1d", x, b, g.args.f);
-  return convolve("conv1d", g, x, w, b, options.activation);
+  const Tensor wide = one_kernel_each(g, x);
+  return convolve("conv1d", g, wide, w, b, options.activation);
 }
 
 Tensor depthwise_conv2d(const Tensor& x, const Tensor& w, const OptTensor& b, const Conv2dOptions& options) {
   Operands v{"depthwise_conv2d", x, w, x.shape(), {}};
   check_arrays(v, 4, "(N, H, W, C)", "(KH, KW, C, multiplier)");
   if (w.shape(2) != x.shape(3))
-    raise<ValueError>("[depthwise_conv2d] argument 'w' ", w.shape(), " expects ", w.shape(2), " channels, 'x' ",
-                      x.shape(), " has ", x.shape(3));
+    raise<ValueError>("[depthwise_conv2d] argument 'w' ", w.shape(), " expects ", w.shape(2),
+                      " channels, 'x' ", x.shape(), " has ", x.shape(3));
   int64_t filters;
   if (__builtin_mul_overflow(w.shape(2), w.shape(3), &filters))
     raise<ValueError>("[depthwise_conv2d] argument 'w' is too large: ", w.shape());
@@ -297,9 +315,10 @@ Tensor depthwise_conv2d(const Tensor& x, const Tensor& w, const OptTensor& b, co
   Conv2dOptions grouped = options;
   grouped.groups = std::max<int64_t>(x.shape(3), 1);
   if (x.shape(3) == 0) v.w4[2] = 0;
-  const Geometry g = geometry(v, grouped);
+  Geometry g = geometry(v, grouped);
   check_bias("depthwise_conv2d", x, b, filters);
-  return convolve("depthwise_conv2d", g, x, w, b, options.activation);
+  const Tensor wide = one_kernel_each(g, x);
+  return convolve("depthwise_conv2d", g, wide, w, b, options.activation);
 }
 
 namespace {
@@ -375,7 +394,8 @@ Geometry transpose_geometry(const Operands& v, const TransposeOptions& o) {
 
 }  // namespace
 
-Tensor conv2d_transpose(const Tensor& x, const Tensor& w, const OptTensor& b, const TransposeOptions& options) {
+Tensor conv2d_transpose(const Tensor& x, const Tensor& w, const OptTensor& b,
+                        const TransposeOptions& options) {
   const char* op = "conv2d_transpose";
   Operands v{op, x, w, x.shape(), w.shape()};
   check_arrays(v, 4, "(N, H, W, C)", "(KH, KW, F, C)");
@@ -384,7 +404,8 @@ Tensor conv2d_transpose(const Tensor& x, const Tensor& w, const OptTensor& b, co
   return input_gradient(g, x, w, b, options.activation, op);
 }
 
-Tensor conv1d_transpose(const Tensor& x, const Tensor& w, const OptTensor& b, const TransposeOptions& options) {
+Tensor conv1d_transpose(const Tensor& x, const Tensor& w, const OptTensor& b,
+                        const TransposeOptions& options) {
   const char* op = "conv1d_transpose";
   Operands v{op, x, w, {}, {}};
   check_arrays(v, 3, "(N, T, C)", "(K, F, C)");

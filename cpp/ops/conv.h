@@ -28,7 +28,9 @@ struct TransposeOptions {
   std::optional<Pair> output_padding;
   Activation activation = Activation::none;
 };
-Tensor conv2d_transpose(const Tensor& x, const Tensor& w, const OptTensor& b, const TransposeOptions& options);
-Tensor conv1d_transpose(const Tensor& x, const Tensor& w, const OptTensor& b, const TransposeOptions& options);
+Tensor conv2d_transpose(const Tensor& x, const Tensor& w, const OptTensor& b,
+                        const TransposeOptions& options);
+Tensor conv1d_transpose(const Tensor& x, const Tensor& w, const OptTensor& b,
+                        const TransposeOptions& options);
 
 }  // namespace pl::ops

@@ -258,7 +258,42 @@ std::vector<Tensor> split(const Tensor& x, const Shape& indices, bool sections, 
   return out;
 }
 
-Tensor pad(const Tensor& x, const std::vector<Pair>& pad_width, double value) {
+namespace {
+
+// The element of an axis of size n that stands at position i, which may be outside.
+int64_t mirrored(const std::string& mode, int64_t i, int64_t n) {
+  if (mode == "edge") return std::clamp<int64_t>(i, 0, n - 1);
+  int64_t period = mode == "wrap" ? n : mode == "symmetric" ? 2 * n : std::max<int64_t>(2 * n - 2, 1);
+  i = (i % period + period) % period;
+  return i < n ? i : mode == "symmetric" ? period - 1 - i : period - i;
+}
+
+// Axis after axis by lookup of the elements that a border repeats; its gradient adds them up.
+Tensor pad_by_lookup(Tensor x, const std::vector<Pair>& pad_width, const std::string& mode) {
+  for (int axis = 0; axis < x.ndim(); ++axis) {
+    auto [before, after] = pad_width[static_cast<size_t>(axis)];
+    int64_t n = x.shape(axis), size = before + n + after;
+    if (size == n) continue;
+    if (n == 0)
+      raise<ValueError>("[pad] argument 'x' ", x.shape(), " has nothing to repeat along axis ", axis,
+                        " in mode '", mode, "'");
+    Tensor places = empty_host({size}, DType::int64);
+    auto* place = static_cast<int64_t*>(places.write());
+    for (int64_t i = 0; i < size; ++i) place[i] = mirrored(mode, i - before, n);
+    x = take(x, places, axis);
+  }
+  return x;
+}
+
+}  // namespace
+
+Tensor pad(const Tensor& x, const std::vector<Pair>& pad_width, double value, const std::string& mode) {
+  if (mode != "constant" && mode != "reflect" && mode != "symmetric" && mode != "edge" && mode != "wrap")
+    raise<ValueError>(
+        "[pad] argument 'mode' must be 'constant', 'reflect', 'symmetric', 'edge' or 'wrap', not '", mode,
+        "'");
+  if (mode != "constant" && value != 0)
+    raise<ValueError>("[pad] argument 'value' is for mode 'constant', not '", mode, "'");
   if (static_cast<int>(pad_width.size()) != x.ndim())
     raise<ValueError>("[pad] argument 'pad_width' has ", pad_width.size(), " pairs for ", x.ndim(),
                       " dimensions");
@@ -276,6 +311,7 @@ Tensor pad(const Tensor& x, const std::vector<Pair>& pad_width, double value) {
     step.push_back(1);
   }
   check_size("pad", "pad_width", shape, x.dtype());
+  if (mode != "constant") return pad_by_lookup(x, pad_width, mode);
   Tensor y = full(shape, value, x.dtype());
   for (int i = 0; i < x.ndim(); ++i) offset += start[i] * y.strides()[i];
   if (x.size() > 0) copy_into(x, y.view(x.shape(), y.strides(), offset));

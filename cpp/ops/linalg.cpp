@@ -65,9 +65,14 @@ Shape leading(const Shape& s) {
 
 }  // namespace
 
+namespace {
+
+using GemmFn = void (*)(Stream, const GemmArgs&);
+using GemmWorkspaceFn = int64_t (*)(const GemmArgs&);
+
 // a (..., M, K), b (..., K, N), both of one dtype and at least two-dimensional.
-Tensor gemm(const Tensor& a, const Tensor& b, const OptTensor& bias, Activation activation,
-            const Tensor& into) {
+Tensor product(const char* name, GemmFn gemm, GemmWorkspaceFn workspace, const Tensor& a, const Tensor& b,
+               const OptTensor& bias, Activation activation, const Tensor& into, const OptTensor& residual) {
   int64_t m = a.shape(-2), k = a.shape(-1), n = b.shape(-1);
   Shape batch = broadcast_shapes("matmul", leading(a.shape()), leading(b.shape()));
   Shape shape = batch;
@@ -106,6 +111,7 @@ Tensor gemm(const Tensor& a, const Tensor& b, const OptTensor& bias, Activation 
                 .a = x.t.read(),
                 .b = z.t.read(),
                 .bias = bias ? bias->read() : nullptr,
+                .residual = residual ? residual->read() : nullptr,
                 .c = y.write(),
                 .work = nullptr};
   if (args.batch_b == 0 && args.batch > 1 && !args.trans_a && (sa == m * x.ld || m == 1) && args.lda >= k &&
@@ -114,7 +120,7 @@ Tensor gemm(const Tensor& a, const Tensor& b, const OptTensor& bias, Activation 
     args.m *= args.batch;
     args.batch = 1;
   }
-  int64_t bytes = kernels().linalg.gemm_workspace(args);
+  int64_t bytes = workspace(args);
   Tensor work;
   if (bytes > 0) {
     work = empty({bytes}, DType::uint8);
@@ -122,8 +128,16 @@ Tensor gemm(const Tensor& a, const Tensor& b, const OptTensor& bias, Activation 
   }
   double flops = 2.0 * static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k) *
                  static_cast<double>(count(batch));
-  launch("gemm", kernels().linalg.gemm, args, kFlopCost * flops + 0.3 * static_cast<double>(y.size()));
+  launch(name, gemm, args, kFlopCost * flops + 0.3 * static_cast<double>(y.size()));
   return y;
+}
+
+}  // namespace
+
+Tensor gemm(const Tensor& a, const Tensor& b, const OptTensor& bias, Activation activation,
+            const Tensor& into, const OptTensor& residual) {
+  const LinalgKernels& k = kernels().linalg;
+  return product("gemm", k.gemm, k.gemm_workspace, a, b, bias, activation, into, residual);
 }
 
 namespace {
@@ -146,23 +160,22 @@ Tensor product_into(const Tensor& a, const Tensor& b, const Tensor& destination)
   return matmul(a, b);
 }
 
-Tensor rows(const Tensor& x) {
-  return reshape(x, {x.size() / std::max<int64_t>(x.shape(-1), 1), x.shape(-1)});
-}
-
 }  // namespace
 
-Tensor matmul(const Tensor& x1, const Tensor& x2) {
-  check_product("matmul", "x2", x1, x2);
-  DType dtype = promote(x1, x2);
-  Tensor a = cast(x1, dtype), b = cast(x2, dtype);
-  if (a.ndim() == 1 || b.ndim() == 1) {
-    Tensor y = matmul(a.ndim() == 1 ? expand_dims(a, 0) : a, b.ndim() == 1 ? expand_dims(b, 1) : b);
-    Shape shape = y.shape();
-    if (b.ndim() == 1) shape.erase(shape.ndim() - 1);
-    if (a.ndim() == 1) shape.erase(shape.ndim() - (b.ndim() == 1 ? 1 : 2));
-    return reshape(y, shape);
-  }
+namespace {
+
+// y = x1 x2 by `multiply`, which takes matrices; vectors get their missing dimension for the while.
+template <class Multiply>
+Tensor with_vectors(const Tensor& a, const Tensor& b, const Multiply& multiply) {
+  if (a.ndim() > 1 && b.ndim() > 1) return multiply(a, b);
+  Tensor y = multiply(a.ndim() == 1 ? expand_dims(a, 0) : a, b.ndim() == 1 ? expand_dims(b, 1) : b);
+  Shape shape = y.shape();
+  if (b.ndim() == 1) shape.erase(shape.ndim() - 1);
+  if (a.ndim() == 1) shape.erase(shape.ndim() - (b.ndim() == 1 ? 1 : 2));
+  return reshape(y, shape);
+}
+
+Tensor matrices(const Tensor& a, const Tensor& b) {
   Tensor y = gemm(a, b, {}, Activation::none, {});
   record("matmul", {a, b}, {y}, [a = save(a), b = save(b)](Backward& bw) {
     const Tensor& g = bw.grad();
@@ -170,6 +183,36 @@ Tensor matmul(const Tensor& x1, const Tensor& x2) {
     if (bw.wants(1)) bw.set(1, product_into(swap_last(bw.get(a)), g, bw.destination(1)));
   });
   return y;
+}
+
+Tensor matrices_bf16(const Tensor& a, const Tensor& b) {
+  const Bf16Kernels& k = kernels().bf16;
+  Tensor y = product("gemm_bf16", k.gemm, k.gemm_workspace, a, b, {}, Activation::none, {}, {});
+  record("matmul_bf16", {a, b}, {y}, [a = save(a), b = save(b)](Backward& bw) {
+    const Tensor& g = bw.grad();
+    if (bw.wants(0)) bw.set(0, matmul_bf16(g, swap_last(bw.get(b))));
+    if (bw.wants(1)) bw.set(1, matmul_bf16(swap_last(bw.get(a)), g));
+  });
+  return y;
+}
+
+}  // namespace
+
+Tensor matmul(const Tensor& x1, const Tensor& x2) {
+  check_product("matmul", "x2", x1, x2);
+  DType dtype = promote(x1, x2);
+  return with_vectors(cast(x1, dtype), cast(x2, dtype), matrices);
+}
+
+Tensor matmul_bf16(const Tensor& x1, const Tensor& x2) {
+  check_product("matmul_bf16", "x2", x1, x2);
+  const auto check = [](const char* name, const Tensor& x) {
+    if (x.dtype() != DType::float32)
+      raise<TypeError>("[matmul_bf16] argument '", name, "' must be float32, not ", dtype_name(x.dtype()));
+  };
+  check("x1", x1);
+  check("x2", x2);
+  return with_vectors(x1, x2, matrices_bf16);
 }
 
 std::tuple<Tensor, Tensor> matmul_backward(const Tensor& dy, const Tensor& x1, const Tensor& x2) {
@@ -187,44 +230,135 @@ std::tuple<Tensor, Tensor> matmul_backward(const Tensor& dy, const Tensor& x1, c
   return {sum_to(matmul(dy, swap_last(x2)), x1.shape()), sum_to(matmul(swap_last(x1), dy), x2.shape())};
 }
 
-Tensor linear(const Tensor& x0, const Tensor& w0, const OptTensor& b0, Activation activation) {
+namespace {
+
+// dz = dy act'(y) with its column sums, when db is wanted; written into `place` when it fits.
+std::pair<Tensor, Tensor> slope(const Tensor& dy0, const Tensor& y, Activation activation, bool bias,
+                                const Tensor& place) {
+  Tensor dy = contiguous(dy0);
+  const int64_t cols = dy.shape(-1), rows = count(dy.shape()) / std::max<int64_t>(cols, 1);
+  Tensor dz = activation == Activation::none ? dy : empty(dy.shape(), dy.dtype()), db;
+  if (bias) {
+    const bool fits =
+        place.defined() && place.is_contiguous() && place.dtype() == dy.dtype() && place.size() == cols;
+    db = fits ? place : empty({cols}, dy.dtype());
+  }
+  SlopeArgs args{.dtype = dy.dtype(),
+                 .activation = activation,
+                 .rows = rows,
+                 .cols = cols,
+                 .dy = dy.read(),
+                 .y = activation == Activation::none ? nullptr : y.read(),
+                 .dz = activation == Activation::none ? nullptr : dz.write(),
+                 .db = bias ? db.write() : nullptr,
+                 .work = nullptr};
+  if (!args.dz && !args.db) return {dz, db};
+  Tensor work;
+  if (const int64_t bytes = kernels().linalg.slope_workspace(args)) {
+    work = empty({bytes}, DType::uint8);
+    args.work = work.write();
+  }
+  launch("slope", kernels().linalg.slope, args, 0.3 * static_cast<double>(dy.size()));
+  return {dz, db};
+}
+
+// x (..., in) as a matrix; what an empty array leaves open is told by `rows`.
+Tensor as_rows(const Tensor& x, int64_t rows, int64_t columns) {
+  if (x.ndim() == 2) return x;
+  return columns == 0 ? empty({rows, 0}, x.dtype()) : reshape(x, {rows, columns});
+}
+
+}  // namespace
+
+Tensor linear(const Tensor& x0, const Tensor& w0, const OptTensor& b0, Activation activation,
+              const OptTensor& residual0) {
   if (w0.ndim() != 2) raise<ValueError>("[linear] argument 'w' must be (in, out), not ", w0.shape());
   if (x0.ndim() == 0 || x0.shape(-1) != w0.shape(0))
     raise<ValueError>("[linear] argument 'x' of shape ", x0.shape(), " does not end in the ", w0.shape(0),
                       " inputs of 'w' ", w0.shape());
   if (b0 && !(b0->shape() == Shape{w0.shape(1)}))
     raise<ValueError>("[linear] argument 'b' has shape ", b0->shape(), ", expected ", Shape{w0.shape(1)});
+  Shape shape = x0.shape();
+  shape[shape.ndim() - 1] = w0.shape(1);
+  if (residual0 && !(residual0->shape() == shape))
+    raise<ValueError>("[linear] argument 'residual' has shape ", residual0->shape(), ", the product ", shape);
   DType dtype = promote(x0, w0);
   if (b0) dtype = promote(dtype, b0->dtype());
+  if (residual0) dtype = promote(dtype, residual0->dtype());
   if (!is_float(dtype)) dtype = DType::float64;
   Tensor x = cast(x0, dtype), w = cast(w0, dtype);
-  OptTensor b;
+  OptTensor b, residual;
   if (b0) b = contiguous(cast(*b0, dtype));
-  Shape shape = x.shape();
-  shape[shape.ndim() - 1] = w.shape(1);
-  Tensor x2 = x.ndim() == 2
-                  ? x
-                  : reshape(x.detach(), {count(x.shape()) / std::max<int64_t>(w.shape(0), 1), w.shape(0)});
-  if (w.shape(0) == 0) {  // rows cannot be told from an empty array
-    Shape lead = x.shape();
-    lead.resize(lead.ndim() - 1);
-    x2 = empty({count(lead), 0}, dtype);
+  if (residual0) residual = contiguous(cast(*residual0, dtype));
+  const auto plain = [](const OptTensor& t) { return t ? OptTensor(t->detach()) : t; };
+  if (higher_order() && (slope_needs_input(activation) || residual)) {
+    Tensor z = linear(x, w, b, Activation::none);
+    return activate(residual ? z + *residual : z, activation);
   }
-  Tensor y = gemm(x2, w.detach(), b ? OptTensor(b->detach()) : b, activation, {});
-  if (x.ndim() != 2) y = reshape(y, shape);
-  record("linear", {x, w, b.value_or(Tensor())}, {y},
-         [x = save(x), w = save(w), y = save_output(y), activation](Backward& bw) {
-           Tensor dz = activation_grad(bw.grad(), bw.get(y), activation);
+  // An activation whose slope needs its input is applied apart while gradients are recorded: both are kept.
+  const bool apart =
+      slope_needs_input(activation) && grad_enabled() &&
+      (needs_grad(x) || needs_grad(w) || (b && needs_grad(*b)) || (residual && needs_grad(*residual)));
+  Shape lead = shape;
+  lead.resize(lead.ndim() - 1);
+  Tensor z = gemm(as_rows(x.detach(), count(lead), w.shape(0)), w.detach(), plain(b),
+                  apart ? Activation::none : activation, {}, plain(residual));
+  if (x.ndim() != 2) z = reshape(z, shape);
+  Tensor y = apart ? activate(z.detach(), activation) : z;
+  record("linear", {x, w, b.value_or(Tensor()), residual.value_or(Tensor())}, {y},
+         [x = save(x), w = save(w), y = apart ? save(z.detach()) : save_output(y), activation](Backward& bw) {
+           const Tensor &g = bw.grad(), kept = bw.get(y);
+           Tensor dz, db;
+           if (grad_enabled() && (needs_grad(g) || needs_grad(kept))) {
+             dz = activation_grad(g, kept, activation);
+             if (bw.wants(2)) db = sum(dz.ndim() == 2 ? dz : reshape(dz, {-1, dz.shape(-1)}), Axes{0});
+           } else {
+             std::tie(dz, db) = slope(g, kept, activation, bw.wants(2), bw.destination(2));
+           }
            Tensor xs = bw.get(x), ws = bw.get(w);
            if (bw.wants(0)) bw.set(0, matmul(dz, swap_last(ws)));
+           if (bw.wants(3)) bw.set(3, dz);
+           if (bw.wants(2)) bw.set(2, db);
+           if (!bw.wants(1)) return;
            if (dz.ndim() != 2) {
-             dz = rows(dz);
-             xs = rows(xs);
+             const int64_t n = count(dz.shape()) / std::max<int64_t>(dz.shape(-1), 1);
+             xs = as_rows(xs, n, xs.shape(-1));
+             dz = as_rows(dz, n, dz.shape(-1));
            }
-           if (bw.wants(1)) bw.set(1, product_into(swap_last(xs), dz, bw.destination(1)));
-           if (bw.wants(2)) bw.set(2, sum(dz, Axes{0}));
+           bw.set(1, product_into(swap_last(xs), dz, bw.destination(1)));
          });
   return y;
+}
+
+std::tuple<Tensor, Tensor, Tensor, Tensor> linear_backward(const Tensor& dy, const Tensor& x, const Tensor& w,
+                                                           const Tensor& y, Activation activation) {
+  const char* op = "linear_backward";
+  require_float(op, "dy", dy);
+  require_same_dtype(op, "x", x, "dy", dy);
+  require_same_dtype(op, "w", w, "dy", dy);
+  require_same_dtype(op, "y", y, "dy", dy);
+  if (w.ndim() != 2) raise<ValueError>("[", op, "] argument 'w' must be (in, out), not ", w.shape());
+  if (x.ndim() == 0 || x.shape(-1) != w.shape(0))
+    raise<ValueError>("[", op, "] argument 'x' of shape ", x.shape(), " does not end in the ", w.shape(0),
+                      " inputs of 'w' ", w.shape());
+  Shape shape = x.shape();
+  shape[shape.ndim() - 1] = w.shape(1);
+  if (!(dy.shape() == shape))
+    raise<ValueError>("[", op, "] argument 'dy' has shape ", dy.shape(), ", expected ", shape);
+  if (!(y.shape() == shape))
+    raise<ValueError>("[", op, "] argument 'y' has shape ", y.shape(), ", expected ", shape);
+  Shape lead = shape;
+  lead.resize(lead.ndim() - 1);
+  Tensor dz, db;
+  if (grad_enabled() && (needs_grad(dy) || needs_grad(y) || needs_grad(x) || needs_grad(w))) {
+    dz = activation_grad(dy, y, activation);
+    db = sum(as_rows(dz, count(lead), w.shape(1)), Axes{0});
+  } else {
+    std::tie(dz, db) = slope(dy, contiguous(y), activation, true, {});
+  }
+  return {matmul(dz, swap_last(w)),
+          matmul(swap_last(as_rows(x, count(lead), w.shape(0))), as_rows(dz, count(lead), w.shape(1))), db,
+          dz};
 }
 
 Tensor csr_matmul(const Tensor& indptr, const Tensor& indices, const Tensor& values, int64_t n_rows,

@@ -121,11 +121,11 @@ Labels check_labels(const char* op, const Tensor& logits, const Tensor& labels) 
 namespace {
 
 struct Forward {
-  Tensor loss, proba;
+  Tensor loss, stat;
 };
 // `logits` contiguous, with at least one class unless there are no rows.
 Forward forward(const char* op, const Tensor& logits, const Labels& l, const Tensor& loss) {
-  Tensor proba = empty(logits.shape(), logits.dtype());
+  Tensor stat = empty({loss.size(), 2}, logits.dtype());
   IdCheck check(op, "labels");
   CrossEntropyArgs args{.dtype = logits.dtype(),
                         .label_dtype = l.dense ? DType::int64 : l.t.dtype(),
@@ -135,31 +135,32 @@ Forward forward(const char* op, const Tensor& logits, const Labels& l, const Ten
                         .target = l.dense ? l.t.read() : nullptr,
                         .label = l.dense ? nullptr : l.t.read(),
                         .loss = loss.write(),
-                        .proba = proba.write(),
+                        .stat = stat.write(),
                         .status = check.status()};
   launch("softmax_cross_entropy", kernels().loss.cross_entropy, args,
          2.0 * static_cast<double>(logits.size()));
   check.check();
-  return {loss, proba};
+  return {loss, stat};
 }
 
-Tensor backward(const Tensor& dy, const Tensor& proba, const Labels& l) {
+Tensor backward(const Tensor& dy, const Tensor& logits, const Tensor& stat, const Labels& l) {
   // One number repeated over the rows (the gradient of a mean) is read as such.
   bool repeated = dy.ndim() == 1 && dy.strides()[0] == 0;
   Tensor g = repeated ? dy : contiguous(dy);
-  Tensor dx = result(proba.shape(), proba.dtype());
-  CrossEntropyBackwardArgs args{.dtype = proba.dtype(),
+  Tensor dx = result(logits.shape(), logits.dtype());
+  CrossEntropyBackwardArgs args{.dtype = logits.dtype(),
                                 .label_dtype = l.dense ? DType::int64 : l.t.dtype(),
                                 .rows = dy.size(),
-                                .cols = proba.shape(-1),
-                                .proba = proba.read(),
+                                .cols = logits.shape(-1),
+                                .x = logits.read(),
+                                .stat = stat.read(),
                                 .target = l.dense ? l.t.read() : nullptr,
                                 .label = l.dense ? nullptr : l.t.read(),
                                 .dloss = g.read(),
                                 .stride_dloss = repeated ? 0 : 1,
                                 .dx = dx.write()};
   launch("softmax_cross_entropy_backward", kernels().loss.cross_entropy_backward, args,
-         static_cast<double>(proba.size()));
+         2.0 * static_cast<double>(logits.size()));
   return dx;
 }
 
@@ -185,7 +186,7 @@ Tensor softmax_cross_entropy_backward(const Tensor& dy, const Tensor& logits0, c
     return expand_dims(dy, -1) * (softmax(logits0, -1) * sum(target, Axes{-1}, true) - target);
   }
   Tensor logits = contiguous(logits0);
-  return backward(dy, forward(op, logits, l, empty(lead, logits.dtype())).proba, l);
+  return backward(dy, logits, forward(op, logits, l, empty(lead, logits.dtype())).stat, l);
 }
 
 Tensor softmax_cross_entropy(const Tensor& logits0, const Tensor& labels) {
@@ -193,73 +194,14 @@ Tensor softmax_cross_entropy(const Tensor& logits0, const Tensor& labels) {
   Labels l = check_labels(op, logits0, labels);
   Tensor logits = contiguous(logits0);
   Shape lead = rows_of(op, logits);
-  auto [loss, proba] = forward(op, logits, l, result(lead, logits.dtype()));
-  record(op, {logits}, {loss}, [logits = save(logits), l, proba = proba](Backward& b) {
+  auto [loss, stat] = forward(op, logits, l, result(lead, logits.dtype()));
+  record(op, {logits}, {loss}, [logits = save(logits), l, stat = stat](Backward& b) {
     if (grad_enabled())
       b.set(0, softmax_cross_entropy_backward(b.grad(), b.get(logits), l.t));
     else
-      b.set(0, backward(b.grad(), proba, l));
+      b.set(0, backward(b.grad(), b.get(logits), stat, l));
   });
   return loss;
-}
-
-namespace {
-void check_pair(const char* op, const char* a, const Tensor& x, const char* b, const Tensor& y) {
-  if (!(x.shape() == y.shape()))
-    raise<ValueError>("[", op, "] arguments '", a, "' and '", b, "' have different shapes: ", x.shape(),
-                      " and ", y.shape(), ". Losses do not broadcast: reshape one of them");
-}
-}  // namespace
-
-Tensor binary_cross_entropy(const Tensor& z0, const Tensor& t0) {
-  check_pair("binary_cross_entropy", "logits", z0, "targets", t0);
-  require_float("binary_cross_entropy", "logits", z0);
-  Tensor z = z0, t = cast(t0, z0.dtype());
-  Tensor y = binary("binary_cross_entropy", BinaryOp::bce_logits, z, t);
-  record("binary_cross_entropy", {z, t}, {y}, [z = save(z), t = save(t)](Backward& b) {
-    Tensor v = b.get(z), w = b.get(t);
-    const Tensor& g = b.grad();
-    if (b.wants(0))
-      b.set(0, grad_enabled() ? g * (sigmoid(v) - w)
-                              : g * binary("binary_cross_entropy_grad", BinaryOp::bce_logits_grad, v, w));
-    if (b.wants(1)) b.set(1, -(g * v));
-  });
-  return y;
-}
-
-Tensor squared_error(const Tensor& a0, const Tensor& b0) {
-  check_pair("squared_error", "x1", a0, "x2", b0);
-  DType dtype = promote(a0, b0);
-  Tensor a = as_float(cast(a0, dtype)), b = as_float(cast(b0, dtype));
-  Tensor y = binary("squared_error", BinaryOp::squared_difference, a, b);
-  record("squared_error", {a, b}, {y}, [a = save(a), b = save(b)](Backward& bw) {
-    Tensor d = bw.grad() * (bw.get(a) - bw.get(b)) * 2.0;
-    bw.set(0, d);
-    if (bw.wants(1)) bw.set(1, -d);
-  });
-  return y;
-}
-
-Tensor absolute_error(const Tensor& a, const Tensor& b) {
-  check_pair("absolute_error", "x1", a, "x2", b);
-  return abs(as_float(a) - as_float(b));
-}
-
-Tensor huber(const Tensor& a0, const Tensor& b0, double delta) {
-  check_pair("huber", "x1", a0, "x2", b0);
-  if (!(delta > 0)) raise<ValueError>("[huber] argument 'delta' must be positive, not ", delta);
-  DType dtype = promote(a0, b0);
-  Tensor a = as_float(cast(a0, dtype)), b = as_float(cast(b0, dtype));
-  Tensor y = binary("huber", BinaryOp::huber, a, b, delta);
-  record("huber", {a, b}, {y}, [a = save(a), b = save(b), delta](Backward& bw) {
-    Tensor v = bw.get(a), w = bw.get(b);
-    Tensor d = grad_enabled() ? minimum(maximum(v - w, number(-delta)), number(delta))
-                              : binary("huber_grad", BinaryOp::huber_grad, v, w, delta);
-    d = bw.grad() * d;
-    bw.set(0, d);
-    if (bw.wants(1)) bw.set(1, -d);
-  });
-  return y;
 }
 
 }  // namespace pl::ops

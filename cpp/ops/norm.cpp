@@ -9,7 +9,10 @@
 namespace pl::ops {
 namespace {
 
-void check_epsilon(const char* op, double epsilon) {
+void check_options(const char* op, double epsilon, Activation activation) {
+  if (activation != Activation::none && activation != Activation::relu && activation != Activation::sigmoid &&
+      activation != Activation::tanh)
+    raise<ValueError>("[", op, "] argument 'activation' must be None, 'relu', 'sigmoid' or 'tanh'");
   if (!(epsilon >= 0 && std::isfinite(epsilon)))
     raise<ValueError>("[", op, "] argument 'epsilon' must be a finite number of at least 0, not ", epsilon);
 }
@@ -38,12 +41,9 @@ OptTensor get_optional(const Backward& b, const Saved& saved) {
 }
 
 Tensor act(const Tensor& z, Activation activation) {
-  switch (activation) {
-    case Activation::none: return z;
-    case Activation::relu: return relu(z);
-    case Activation::sigmoid: return sigmoid(z);
-    case Activation::tanh: return tanh(z);
-  }
+  if (activation == Activation::relu) return relu(z);
+  if (activation == Activation::sigmoid) return sigmoid(z);
+  if (activation == Activation::tanh) return tanh(z);
   return z;
 }
 // The end of every composite form.
@@ -152,7 +152,7 @@ Channels batch_channels(const char* op, const Tensor& x, const OptTensor& gamma,
   require_float(op, "x", x);
   if (x.ndim() < 2)
     raise<ValueError>("[", op, "] argument 'x' must be (batch, ..., channels), not ", x.shape());
-  check_epsilon(op, epsilon);
+  check_options(op, epsilon, activation);
   const int64_t c = x.shape(-1);
   check_parameter(op, "gamma", gamma, x, {c});
   check_parameter(op, "beta", beta, x, {c});
@@ -165,7 +165,7 @@ Channels group_channels(const char* op, const Tensor& x, int64_t groups, const O
   require_float(op, "x", x);
   if (x.ndim() < 2)
     raise<ValueError>("[", op, "] argument 'x' must be (batch, ..., channels), not ", x.shape());
-  check_epsilon(op, epsilon);
+  check_options(op, epsilon, activation);
   const int64_t c = x.shape(-1);
   if (groups < 1 || c % groups != 0)
     raise<ValueError>("[", op, "] argument 'groups' (", groups, ") must divide the channels of 'x' ",
@@ -196,7 +196,7 @@ Rows row_view(const char* op, const Tensor& x, const OptTensor& gamma, const Opt
   if (r.axes.empty() || r.axes[0] != kept)
     raise<ValueError>("[", op, "] argument 'axis' must name the last axes of 'x' ", x.shape(), ", not ", axis,
                       ": transpose it first");
-  check_epsilon(op, epsilon);
+  check_options(op, epsilon, activation);
   for (int i = 0; i < kept; ++i) r.rows *= x.shape(i);
   for (int i = kept; i < x.ndim(); ++i) {
     r.n *= x.shape(i);

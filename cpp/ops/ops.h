@@ -119,8 +119,16 @@ Tensor cumsum(const Tensor& x, std::optional<int64_t> axis, bool reverse = false
 
 // linalg.cpp
 Tensor matmul(const Tensor& x1, const Tensor& x2);
+// float32 in and out; operands rounded to bfloat16, sums in float32.
+Tensor matmul_bf16(const Tensor& x1, const Tensor& x2);
 std::tuple<Tensor, Tensor> matmul_backward(const Tensor& dy, const Tensor& x1, const Tensor& x2);
-Tensor linear(const Tensor& x, const Tensor& w, const OptTensor& b, Activation activation);
+Tensor linear(const Tensor& x, const Tensor& w, const OptTensor& b, Activation activation,
+              const OptTensor& residual = {});
+// (dx, dw, db, dz): dz is the gradient before the activation, the residual's too. y is the output, or the input of the
+// activation when slope_needs_input().
+std::tuple<Tensor, Tensor, Tensor, Tensor> linear_backward(const Tensor& dy, const Tensor& x, const Tensor& w,
+                                                           const Tensor& y, Activation activation);
+Tensor activate(const Tensor& x, Activation activation);  // the op of that name
 // y = A x (or A' x): A in CSR form with shape (rows, cols); values and x float32 or float64.
 Tensor csr_matmul(const Tensor& indptr, const Tensor& indices, const Tensor& values, int64_t rows,
                   int64_t cols, const Tensor& x, bool transpose);
@@ -135,7 +143,9 @@ Tensor broadcast_to(const Tensor& x, const Shape& shape);
 Tensor concatenate(const std::vector<Tensor>& xs, int64_t axis);
 Tensor stack(const std::vector<Tensor>& xs, int64_t axis);
 std::vector<Tensor> split(const Tensor& x, const Shape& indices, bool sections, int64_t axis);
-Tensor pad(const Tensor& x, const std::vector<Pair>& pad_width, double value);
+// mode: constant, reflect, symmetric, edge or wrap, as NumPy.
+Tensor pad(const Tensor& x, const std::vector<Pair>& pad_width, double value,
+           const std::string& mode = "constant");
 Tensor slice(const Tensor& x, const Shape& start, const Shape& stop, const Shape& step);
 Tensor flip(const Tensor& x, const OptAxes& axis);
 

@@ -101,7 +101,8 @@ class Single {
     scalars_ = fresh_scalars(lr, step - 1);
     if (!recorder()) return;
     kept_segment_ = keep(&segment_, sizeof segment_);
-    kept_scalars_ = copy(keep(&scalars_, sizeof scalars_));  // a launch: each replay counts from the same step
+    kept_scalars_ =
+        copy(keep(&scalars_, sizeof scalars_));  // a launch: each replay counts from the same step
   }
 
   const Segment* segment() const {

@@ -3,6 +3,7 @@
 #include "ops/rnn.h"
 
 #include <array>
+#include <utility>
 
 #include "ops/rnn_steps.h"
 
@@ -112,28 +113,35 @@ std::array<Tensor, 3> forward(const Recurrence& r, const RnnInputs& given, Kept*
   }
   Tensor h = empty({batch, hidden}, dtype);
   if (lstm) c = empty({batch, hidden}, dtype);
-  Tensor z = r.cell == RnnCell::simple ? y : empty({batch, steps, wide}, dtype);
+  const bool simple = r.cell == RnnCell::simple, project = projects_input(batch, steps, features);
+  Tensor z;  // of which the kernel makes the gates
+  if (!simple && (kept || !project)) z = empty({batch, steps, wide}, dtype);
   OptTensor bias = in.b;
   if (bias && reset_after) bias = in.b->view({wide}, {1});
-  gemm(reshape(in.x, {batch * steps, features}), in.w, bias, Activation::none, rows_of(z, wide));
+  if (!project)
+    gemm(reshape(in.x, {batch * steps, features}), in.w, bias, Activation::none, rows_of(simple ? y : z, wide));
   Kept own;
   if (kept) {
-    own.gates = r.cell == RnnCell::simple ? Tensor() : z;
+    own.gates = z;
     if (lstm) own.cells = empty(y.shape(), dtype);
     if (reset_after) own.inner = empty(y.shape(), dtype);
     *kept = own;
   }
   RnnArgs args{.s = shape_of(r, in),
                .keep = kept != nullptr,
+               .features = features,
+               .x = project ? in.x.read() : nullptr,
+               .w = project ? in.w.read() : nullptr,
+               .input_bias = project ? read(bias) : nullptr,
                .bias = nullptr,
-               .z = z.write(),
+               .z = simple && !project ? y.write() : write(z),
                .y = y.write(),
                .cells = write(own.cells),
                .inner = write(own.inner),
                .h_out = h.write(),
                .c_out = write(c)};
   if (in.b && reset_after) args.bias = in.b->view({wide}, {1}, wide).read();
-  Tensor work = workspace(kernels().rnn.forward_workspace(args.s));
+  Tensor work = workspace(kernels().rnn.forward_workspace(args));
   args.s.work = work.write();
   launch(r.op, kernels().rnn.forward, args, cost(args.s));
   return {y, h, c};
@@ -149,9 +157,9 @@ Tensor product(const Tensor& a, const Tensor& b, const Tensor& place = {}) {
   return gemm(a, b, {}, Activation::none, placed(place, {a.shape(0), b.shape(1)}, a.dtype()));
 }
 
-// The gradients of the inputs that are wanted.
-std::array<Tensor, kInputs> backward(const Recurrence& r, const RnnInputs& given, const Tensor& y0,
-                                     const Kept& kept, const std::array<Tensor, 3>& grads, const Wanted& want) {
+// The gradients of the inputs that are wanted. dz is written over the gates.
+std::array<Tensor, kInputs> backward(const Recurrence& r, const RnnInputs& given, const Tensor& y0, Kept kept,
+                                     const std::array<Tensor, 3>& grads, const Wanted& want) {
   const RnnInputs in = plain(given);
   const DType dtype = in.x.dtype();
   const int64_t batch = in.x.shape(0), steps = in.x.shape(1), features = in.x.shape(2);
@@ -175,7 +183,8 @@ std::array<Tensor, kInputs> backward(const Recurrence& r, const RnnInputs& given
   }
 
   const Tensor y = plain(y0);
-  Tensor dz = empty({rows, wide}, dtype), dzu, before, reset;
+  Tensor dz = kept.gates.defined() ? rows_of(kept.gates, wide) : empty({rows, wide}, dtype);
+  Tensor dzu, before, reset;
   if (reset_after) dzu = empty({rows, wide}, dtype);
   if (want.is[kU]) {
     before = empty({rows, hidden}, dtype);
@@ -192,7 +201,7 @@ std::array<Tensor, kInputs> backward(const Recurrence& r, const RnnInputs& given
                        .dy = read(g[0]),
                        .dh = read(g[1]),
                        .dc = lstm ? read(g[2]) : nullptr,
-                       .dz = dz.write(),
+                       .dz = dz.write(),  // after the reading of gates: the same memory
                        .dzu = write(dzu),
                        .before = write(before),
                        .reset = write(reset),
@@ -201,7 +210,7 @@ std::array<Tensor, kInputs> backward(const Recurrence& r, const RnnInputs& given
                        .dh_in = write(d[kH]),
                        .dc_in = write(d[kC])};
   if (want.is[kB] && reset_after) args.dbu = d[kB].view({wide}, {1}, wide).write();
-  Tensor work = workspace(kernels().rnn.backward_workspace(args.s));
+  Tensor work = workspace(kernels().rnn.backward_workspace(args));
   args.s.work = work.write();
   launch(backward_name(r.cell), kernels().rnn.backward, args, cost(args.s));
 
@@ -238,7 +247,7 @@ std::array<Tensor, 3> run(const Recurrence& r, const RnnInputs& in) {
   std::vector<Tensor> outputs{out[0], out[1]};
   if (out[2].defined()) outputs.push_back(out[2]);
   record(r.op, std::vector<Tensor>(inputs.begin(), inputs.end()), outputs,
-         [r, saved, y = save_output(out[0], 0), kept, mask = in.mask](Backward& b) {
+         [r, saved, y = save_output(out[0], 0), kept, used = false, mask = in.mask](Backward& b) mutable {
            if (grad_enabled()) no_second(r.op);
            const auto input = [&](int i) {
              return saved[i].tensor.defined() ? OptTensor(b.get(saved[i])) : OptTensor();
@@ -248,10 +257,12 @@ std::array<Tensor, 3> run(const Recurrence& r, const RnnInputs& in) {
              want.is[i] = b.wants(i);
              if (want.is[i]) want.place[i] = b.destination(i);
            }
-           const Tensor none;
-           const std::array<Tensor, kInputs> d = backward(
-               r, {*input(kX), *input(kW), *input(kU), {}, input(kH), input(kC), mask}, b.get(y), kept,
-               {b.grad(0), b.grad(1), r.cell == RnnCell::lstm ? b.grad(2) : none}, want);
+           const RnnInputs given{*input(kX), *input(kW), *input(kU), input(kB), input(kH), input(kC), mask};
+           if (used) forward(r, given, &kept);  // a second backward pass: the first one took what was kept
+           used = true;
+           const std::array<Tensor, kInputs> d =
+               backward(r, given, b.get(y), std::exchange(kept, {}),
+                        {b.grad(0), b.grad(1), r.cell == RnnCell::lstm ? b.grad(2) : Tensor()}, want);
            for (int i = 0; i < kInputs; ++i)
              if (want.is[i]) b.set(i, d[i]);
          });
@@ -374,6 +385,10 @@ std::tuple<Tensor, Tensor> pointwise_forward(const Pointwise& p, const Tensor& z
          c = empty(p.c.shape(), p.c.dtype()), cells = empty(p.c.shape(), p.c.dtype());
   RnnArgs args{.s = p.shape(),
                .keep = true,
+               .features = 0,
+               .x = nullptr,
+               .w = nullptr,
+               .input_bias = nullptr,
                .bias = nullptr,
                .z = z.write(),
                .y = y.write(),
@@ -381,7 +396,7 @@ std::tuple<Tensor, Tensor> pointwise_forward(const Pointwise& p, const Tensor& z
                .inner = nullptr,
                .h_out = h.write(),
                .c_out = c.write()};
-  Tensor work = workspace(kernels().rnn.forward_workspace(args.s));
+  Tensor work = workspace(kernels().rnn.forward_workspace(args));
   args.s.work = work.write();
   if (h.size()) launch("lstm_cell", kernels().rnn.forward, args, cost(args.s));
   return {h, c};
@@ -407,7 +422,7 @@ std::tuple<Tensor, Tensor> pointwise_backward(const Pointwise& p, const Tensor& 
                        .dbu = nullptr,
                        .dh_in = nullptr,
                        .dc_in = dc.write()};
-  Tensor work = workspace(kernels().rnn.backward_workspace(args.s));
+  Tensor work = workspace(kernels().rnn.backward_workspace(args));
   args.s.work = work.write();
   if (dz.size()) launch("lstm_cell_backward", kernels().rnn.backward, args, cost(args.s));
   return {dz, dc};

@@ -63,7 +63,9 @@ RnnState step(const Recurrence& r, const Tensor& z, const Tensor& u, const OptTe
 std::array<Tensor, 3> composite(const Recurrence& r, const RnnInputs& in) {
   const int64_t batch = in.x.shape(0), steps = in.x.shape(1), hidden = in.u.shape(0), wide = in.u.shape(1);
   const bool two = r.cell == RnnCell::gru && in.b;
-  Tensor z = linear(in.x, in.w, two ? OptTensor(row_of(*in.b, 0)) : in.b, Activation::none);
+  Tensor z = linear(reshape(in.x, {batch * steps, in.x.shape(2)}), in.w, two ? OptTensor(row_of(*in.b, 0)) : in.b,
+                    Activation::none);
+  z = reshape(z, {batch, steps, wide});
   OptTensor bias;
   if (two) bias = row_of(*in.b, 1);
   const auto initial = [&](const OptTensor& t) {

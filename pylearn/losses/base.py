@@ -13,6 +13,7 @@ ALL: list[type[Loss]] = [
     classes.MeanSquaredLogarithmicError, classes.LogCosh, classes.Poisson, classes.CosineSimilarity, classes.Huber,
     classes.Hinge, classes.SquaredHinge, classes.CategoricalHinge, classes.KLDivergence,
     classes.CategoricalCrossentropy, classes.SparseCategoricalCrossentropy, classes.BinaryCrossentropy,
+    classes.BinaryFocalCrossentropy, classes.CategoricalFocalCrossentropy, classes.Dice, classes.Tversky,
 ]  # fmt: skip
 
 ALIASES: dict[str, type[Loss]] = {

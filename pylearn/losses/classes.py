@@ -224,17 +224,45 @@ class CategoricalCrossentropy(_Formula):
         self.label_smoothing = _smoothing(label_smoothing)
 
 
+class CategoricalFocalCrossentropy(CategoricalCrossentropy):
+    """-alpha sum_k (1 - p_k)^gamma y_k log p_k, one-hot targets (N, …, K)."""
+
+    function = staticmethod(of_classes.categorical_focal_crossentropy)
+    settings = ("alpha", "gamma", "from_logits", "label_smoothing", "axis")
+
+    def __init__(
+        self, alpha: float = 0.25, gamma: float = 2.0, from_logits: bool = False, label_smoothing: float = 0.0,
+        axis: int = -1, **kwargs: Any,
+    ) -> None:  # fmt: skip
+        super().__init__(from_logits, label_smoothing, axis, **kwargs)
+        self.alpha, self.gamma = float(alpha), float(gamma)
+
+
 class SparseCategoricalCrossentropy(_Formula):
-    """-log p[y], class ids (N, …)."""
+    """-log p[y], class ids (N, …). Places of ``ignore_class`` count neither above nor below the line of the mean."""
 
     labels = True
     function = staticmethod(of_classes.sparse_categorical_crossentropy)
-    settings = ("from_logits", "axis")
+    settings = ("from_logits", "ignore_class", "axis")
     target = staticmethod(checks.ids)
 
-    def __init__(self, from_logits: bool = False, axis: int = -1, **kwargs: Any) -> None:
+    def __init__(
+        self, from_logits: bool = False, ignore_class: int | None = None, axis: int = -1, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
-        self.from_logits, self.axis = bool(from_logits), axis
+        self.from_logits, self.ignore_class, self.axis = bool(from_logits), ignore_class, axis
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        values = super().call(y_true, y_pred)
+        if self.ignore_class is None or self.reduction not in ("sum_over_batch_size", "mean"):
+            return values
+        counted = ops.sum(ops.cast(ops.not_equal(y_true, self.ignore_class), values.dtype))
+        return values * (float(values.size) / ops.maximum(counted, 1.0))
+
+    def check(self, y: np.ndarray, output_shape: tuple[int | None, ...], name: str = "y") -> None:
+        super().check(
+            y if self.ignore_class is None else np.where(y == self.ignore_class, 0, y), output_shape, name
+        )
 
 
 class BinaryCrossentropy(_Formula):
@@ -248,3 +276,42 @@ class BinaryCrossentropy(_Formula):
         super().__init__(**kwargs)
         self.from_logits = bool(from_logits)
         self.label_smoothing = _smoothing(label_smoothing)
+
+
+class BinaryFocalCrossentropy(BinaryCrossentropy):
+    """The binary cross-entropy of each value times (1 - q)^gamma, q the probability of the target."""
+
+    function = staticmethod(of_classes.binary_focal_crossentropy)
+    settings = ("apply_class_balancing", "alpha", "gamma", "from_logits", "label_smoothing", "axis")
+
+    def __init__(
+        self, apply_class_balancing: bool = False, alpha: float = 0.25, gamma: float = 2.0, from_logits: bool = False,
+        label_smoothing: float = 0.0, axis: int = -1, **kwargs: Any,
+    ) -> None:  # fmt: skip
+        super().__init__(from_logits, label_smoothing, **kwargs)
+        self.apply_class_balancing, self.axis = bool(apply_class_balancing), axis
+        self.alpha, self.gamma = float(alpha), float(gamma)
+
+
+class Dice(_Formula):
+    """1 - 2 sum(y ŷ) / (sum(y) + sum(ŷ)), over the whole batch unless ``axis`` says otherwise."""
+
+    function = staticmethod(of_numbers.dice)
+    settings = ("axis",)
+
+    def __init__(self, axis: of_numbers.Axis = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.axis = tuple(axis) if isinstance(axis, (list, tuple)) else axis
+
+
+class Tversky(Dice):
+    """1 - I / (I + alpha sum((1 - y) ŷ) + beta sum(y (1 - ŷ))), I = sum(y ŷ); Dice with weights for both errors."""
+
+    function = staticmethod(of_numbers.tversky)
+    settings = ("alpha", "beta", "axis")
+
+    def __init__(
+        self, alpha: float = 0.5, beta: float = 0.5, axis: of_numbers.Axis = None, **kwargs: Any
+    ) -> None:
+        super().__init__(axis, **kwargs)
+        self.alpha, self.beta = float(alpha), float(beta)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +12,7 @@ from pylearn.align import aligned, tensors
 
 EPSILON = 1e-7
 Function = Callable[..., Any]
+Axis = int | tuple[int, ...] | None
 
 
 def elementwise(function: Function) -> Function:
@@ -31,48 +31,51 @@ def mean_last(x: Tensor) -> Tensor:
     return ops.mean(x, axis=-1) if x.ndim > 1 else x
 
 
+def pointwise(y_pred: Tensor, y_true: Tensor, loss: str, parameter: float = 0.0) -> Tensor:
+    """The mean of a pointwise loss over the last axis, in one pass; of a vector its elements."""
+    return ops.pointwise_loss(y_pred, y_true, loss, parameter, "mean" if y_pred.ndim > 1 else "none")
+
+
 @elementwise
 def mean_squared_error(y_true: Any, y_pred: Any) -> Any:
     """mean((y - ŷ)²)"""
-    return mean_last(ops.squared_error(y_pred, y_true))
+    return pointwise(y_pred, y_true, "squared_error")
 
 
 @elementwise
 def mean_absolute_error(y_true: Any, y_pred: Any) -> Any:
     """mean(|y - ŷ|)"""
-    return mean_last(ops.absolute_error(y_pred, y_true))
+    return pointwise(y_pred, y_true, "absolute_error")
 
 
 @elementwise
 def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> Any:
     """mean of e²/2 where |e| ≤ delta, else delta (|e| - delta/2)"""
-    return mean_last(ops.huber(y_pred, y_true, delta=delta))
+    return pointwise(y_pred, y_true, "huber", delta)
 
 
 @elementwise
 def log_cosh(y_true: Any, y_pred: Any) -> Any:
     """mean(log(cosh(ŷ - y)))"""
-    e = y_pred - y_true
-    return mean_last(e + ops.softplus(-2.0 * e) - math.log(2.0))
+    return pointwise(y_pred, y_true, "log_cosh")
 
 
 @elementwise
 def mean_squared_logarithmic_error(y_true: Any, y_pred: Any) -> Any:
     """mean((log(1 + y) - log(1 + ŷ))²), both cut below at 1e-7"""
-    a, b = ops.log1p(ops.maximum(y_pred, EPSILON)), ops.log1p(ops.maximum(y_true, EPSILON))
-    return mean_last(ops.squared_error(a, b))
+    return pointwise(y_pred, y_true, "squared_logarithmic_error", EPSILON)
 
 
 @elementwise
 def mean_absolute_percentage_error(y_true: Any, y_pred: Any) -> Any:
     """100 · mean(|(y - ŷ) / y|), |y| cut below at 1e-7"""
-    return 100.0 * mean_last(ops.abs((y_true - y_pred) / ops.maximum(ops.abs(y_true), EPSILON)))
+    return pointwise(y_pred, y_true, "absolute_percentage_error", EPSILON)
 
 
 @elementwise
 def poisson(y_true: Any, y_pred: Any) -> Any:
     """mean(ŷ - y log ŷ): the Poisson likelihood of rate ŷ, without its constant"""
-    return mean_last(y_pred - y_true * ops.log(y_pred + EPSILON))
+    return pointwise(y_pred, y_true, "poisson", EPSILON)
 
 
 @elementwise
@@ -83,3 +86,27 @@ def cosine_similarity(y_true: Any, y_pred: Any) -> Any:
         return x * ops.rsqrt(ops.maximum(ops.sum(ops.square(x), axis=-1, keepdims=True), 1e-12))
 
     return -ops.sum(unit(y_true) * unit(y_pred), axis=-1)
+
+
+@elementwise
+def dice(y_true: Any, y_pred: Any, axis: Axis = None) -> Any:
+    """1 - 2 sum(y ŷ) / (sum(y) + sum(ŷ)), for masks (Milletari et al. 2016).
+
+    Args:
+        axis: what is summed over; everything, batch included, by default.
+    """
+    both = 2.0 * ops.sum(y_true * y_pred, axis=axis)
+    return 1.0 - both / (ops.sum(y_true, axis=axis) + ops.sum(y_pred, axis=axis) + EPSILON)
+
+
+@elementwise
+def tversky(y_true: Any, y_pred: Any, alpha: float = 0.5, beta: float = 0.5, axis: Axis = None) -> Any:
+    """1 - I / (I + alpha sum((1 - y) ŷ) + beta sum(y (1 - ŷ))) with I = sum(y ŷ) (Salehi et al. 2017).
+
+    Args:
+        alpha, beta: weights of what is found wrongly and of what is missed.
+        axis: what is summed over; everything, batch included, by default.
+    """
+    both = ops.sum(y_true * y_pred, axis=axis)
+    wrong, missed = ops.sum((1.0 - y_true) * y_pred, axis=axis), ops.sum(y_true * (1.0 - y_pred), axis=axis)
+    return 1.0 - both / (both + alpha * wrong + beta * missed + EPSILON)

@@ -6,9 +6,9 @@ from typing import Any
 
 from pylearn import registry
 from pylearn.optimizers.base import Optimizer
-from pylearn.optimizers.rules import SGD, Adam, AdamW
+from pylearn.optimizers.rules import SGD, Adadelta, Adagrad, Adam, Adamax, AdamW, Lion, Nadam, RMSprop
 
-ALL: list[type[Optimizer]] = [SGD, Adam, AdamW]
+ALL: list[type[Optimizer]] = [SGD, RMSprop, Adam, AdamW, Adadelta, Adagrad, Adamax, Nadam, Lion]
 _TABLE: dict[str, Any] = {**{c.__name__: c for c in ALL}, **{c.__name__.lower(): c for c in ALL}}
 
 
@@ -31,4 +31,17 @@ def get(identifier: Any) -> Optimizer:
     raise TypeError(f"an optimizer must be a name or an object of pylearn.optimizers, got {identifier!r}")
 
 
-__all__ = ["ALL", "SGD", "Adam", "AdamW", "Optimizer", "get"]
+__all__ = [
+    "ALL",
+    "SGD",
+    "Adadelta",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "Lion",
+    "Nadam",
+    "RMSprop",
+    "Optimizer",
+    "get",
+]

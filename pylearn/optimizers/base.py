@@ -11,6 +11,11 @@ from pylearn import _core, ops, registry, schedules
 from pylearn._core import Tensor
 
 Rate = float | Callable[[int], float]
+# The arguments that every optimizer takes.
+COMMON = (
+    "learning_rate", "weight_decay", "name", "clipnorm", "clipvalue", "global_clipnorm", "use_ema", "ema_momentum",
+    "ema_overwrite_frequency", "gradient_accumulation_steps",
+)  # fmt: skip
 
 
 class Moves:
@@ -20,26 +25,63 @@ class Moves:
 
 
 class Optimizer:
-    """Base class. ``kind`` and ``hyper()`` say which fused rule runs.
+    """Base class. ``kind`` and ``settings`` say which fused rule runs, and with which constants.
+
+    Whatever the rule, one pass over all parameters does what is asked around it, in this order: the mean of the
+    gradients that were accumulated, the limit on them, weight decay, the rule, the moving average. A call with a loss
+    or a gradient that is not finite changes nothing and is counted in ``skipped``.
 
     Args:
         learning_rate: a float, or a schedule: a function of the number of updates done.
         weight_decay: decoupled decay per update: p -= rate · decay · p.
         name: for logs and files.
+        clipnorm: longest norm of each parameter's gradient; longer ones are scaled down.
+        clipvalue: largest size of each element of the gradients.
+        global_clipnorm: longest norm of all gradients together (Pascanu et al. 2013). At most one of the three.
+        use_ema: keep the moving average of the weights (Polyak and Juditsky 1992), which replaces them at the end of
+            ``fit``, or by ``finalize_variable_values``.
+        ema_momentum: a = momentum · a + (1 - momentum) · p, in [0, 1].
+        ema_overwrite_frequency: the average replaces the weights every so many updates too.
+        gradient_accumulation_steps: N ≥ 2: each N-th call updates, from the mean of N gradients. A skipped call counts
+            for none of them.
+
+    Raises:
+        ValueError: a number out of range, or two limits at once.
+        TypeError: an argument it does not take.
     """
 
     kind = ""
+    settings: tuple[str, ...] = ()  # the arguments that are constants of the rule
 
     def __init__(
         self,
         learning_rate: Rate = 0.01,
         weight_decay: float | None = None,
         name: str | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        gradient_accumulation_steps: int | None = None,
         **kwargs: Any,
     ) -> None:
-        registry.reject(self, kwargs, ("learning_rate", "weight_decay", "name"))
+        registry.reject(self, kwargs, COMMON)
         self.name = name or type(self).__name__.lower()
         self.weight_decay = None if weight_decay is None else _number("weight_decay", weight_decay)
+        self.clipnorm = _limit("clipnorm", clipnorm)
+        self.clipvalue = _limit("clipvalue", clipvalue)
+        self.global_clipnorm = _limit("global_clipnorm", global_clipnorm)
+        if sum(x is not None for x in (self.clipnorm, self.clipvalue, self.global_clipnorm)) > 1:
+            raise ValueError("give at most one of clipnorm, clipvalue and global_clipnorm")
+        self.use_ema, self.ema_momentum = bool(use_ema), _number("ema_momentum", ema_momentum)
+        if self.ema_momentum > 1.0:
+            raise ValueError(f"ema_momentum must be in [0, 1], got {ema_momentum}")
+        self.ema_overwrite_frequency = _count("ema_overwrite_frequency", ema_overwrite_frequency, 1)
+        self.gradient_accumulation_steps = _count(
+            "gradient_accumulation_steps", gradient_accumulation_steps, 2
+        )
         self.schedule: Callable[[int], float] | None = None
         self._rate = 0.0
         self._updates: list[Any] = []
@@ -52,7 +94,21 @@ class Optimizer:
 
     def hyper(self) -> dict[str, Any]:
         """Constants of the rule, as ``_core.Update`` takes them."""
-        return {}
+        return {name: getattr(self, name) for name in self.settings}
+
+    def _constants(self) -> dict[str, Any]:
+        """The rule's, and those of what is around it."""
+        made: dict[str, Any] = {**self.hyper(), "decoupled": True}
+        limits = {"norm": self.clipnorm, "value": self.clipvalue, "global_norm": self.global_clipnorm}
+        for clip, limit in limits.items():
+            if limit is not None:
+                made |= {"clip": clip, "clip_at": limit}
+        if self.use_ema:
+            overwrite = self.ema_overwrite_frequency or 0
+            made |= {"averages": True, "ema": self.ema_momentum, "overwrite": overwrite}
+        if self.gradient_accumulation_steps:
+            made["accumulate"] = self.gradient_accumulation_steps
+        return made
 
     # -- learning rate ----------------------------------------------------------------------------
 
@@ -108,19 +164,21 @@ class Optimizer:
                 raise TypeError(
                     f"weight {weight.name!r} is {weight.dtype}; only float32 and float64 can be trained"
                 )
-        kept = self._slots()
-        step = self.iterations
         dtypes = sorted({w.dtype.name for w in weights})
+        if self.global_clipnorm is not None and len(dtypes) > 1:
+            raise ValueError(f"global_clipnorm needs weights of one dtype, got {' and '.join(dtypes)}")
+        kept = self._slots()
+        step, waiting = self.iterations, self._updates[0].waiting if self._updates else 0
         self._groups = [[i for i, w in enumerate(weights) if w.dtype.name == dtype] for dtype in dtypes]
         self._updates = []
         self._weights = weights
         self._grads = list(weights)
         for group in self._groups:
-            update = _core.Update(self.kind, [weights[i] for i in group], self.hyper())
+            update = _core.Update(self.kind, [weights[i] for i in group], self._constants())
             if self.weight_decay:
                 for place in range(len(group)):
                     update.set_segment(place, rate=1.0, decay=self.weight_decay, frozen=False)
-            update.rate, update.step = self._rate, step
+            update.rate, update.step, update.waiting = self._rate, step, waiting
             for place, i in enumerate(group):
                 self._grads[i] = update.grads[place]
                 for slot, value in kept.get(id(weights[i]), {}).items():
@@ -185,16 +243,28 @@ class Optimizer:
         pairs = list(grads_and_vars)
         self.apply([g for g, _ in pairs], [w for _, w in pairs])
 
+    def finalize_variable_values(self, weights: Sequence[Tensor] | None = None) -> None:
+        """Puts the moving averages in the place of the weights, as ``fit`` does at its end; without them, nothing.
+
+        Args:
+            weights: only these; all by default.
+        """
+        chosen = None if weights is None else {id(w) for w in weights}
+        for group, update in zip(self._groups, self._updates, strict=True):
+            for i, average in zip(group, update.slots.get("average", []), strict=False):
+                if chosen is None or id(self._weights[i]) in chosen:
+                    ops.assign(self._weights[i], average)
+
     # -- counters ---------------------------------------------------------------------------------
 
     @property
     def iterations(self) -> int:
-        """Updates applied."""
+        """Updates applied; with accumulation, each takes several calls."""
         return int(self._updates[0].step) if self._updates else 0
 
     @property
     def skipped(self) -> int:
-        """Updates skipped because something was not finite."""
+        """Calls skipped because something was not finite."""
         return sum(update.skipped for update in self._updates)
 
     # -- copies and files -------------------------------------------------------------------------
@@ -222,11 +292,14 @@ class Optimizer:
     def get_config(self) -> dict[str, Any]:
         """Settings, the learning rate as it is now."""
         rate = self._rate if self.schedule is None else self.schedule
-        return {"learning_rate": rate, "weight_decay": self.weight_decay, "name": self.name}
+        return {
+            "learning_rate": rate,
+            **{name: getattr(self, name) for name in (*self.settings, *COMMON[1:])},
+        }
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Optimizer:
-        return registry.construct(cls, config)
+        return registry.construct(cls, config, COMMON)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} learning_rate={self.learning_rate:g}, {self.iterations} updates>"
@@ -239,4 +312,23 @@ def _number(name: str, value: Any) -> float:
         raise TypeError(f"{name} must be a number or a schedule, got {value!r}") from None
     if not 0.0 <= value < float("inf"):
         raise ValueError(f"{name} must be a finite number ≥ 0, got {value}")
+    return value
+
+
+def _limit(name: str, value: Any) -> float | None:
+    if value is None:
+        return None
+    value = _number(name, value)
+    if value == 0.0:
+        raise ValueError(f"{name} must be positive")
+    return value
+
+
+def _count(name: str, value: Any, least: int) -> int | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name} must be a whole number, got {value!r}")
+    if value < least:
+        raise ValueError(f"{name} must be at least {least}, got {value}")
     return value

@@ -14,8 +14,13 @@ from .binary import *
 from .binary import __all__ as _binary
 from .conv import *
 from .conv import __all__ as _conv
+from .conv import conv2d, conv2d_backward, same_padding
+from .decomp import *
+from .decomp import __all__ as _decomp
 from .elementwise import *
 from .elementwise import __all__ as _elementwise
+from .embed import *
+from .embed import __all__ as _embed
 from .linalg import *
 from .linalg import __all__ as _linalg
 from .loss import *
@@ -27,6 +32,8 @@ from .norm import __all__ as _norm
 from .random import dropout, philox, uniform
 from .reduce import *
 from .reduce import __all__ as _reduce
+from .resize import *
+from .resize import __all__ as _resize
 from .rnn import *
 from .rnn import __all__ as _rnn
 from .shape import *
@@ -41,7 +48,10 @@ __all__ = [
     *_reduce,
     *_linalg,
     *_conv,
+    *_embed,
     *_pool,
+    *_resize,
+    *_decomp,
     *_shape,
     *_loss,
     *_norm,

@@ -8,15 +8,25 @@ from .random import philox
 __all__ = ["scaled_dot_product_attention", "scaled_dot_product_attention_backward"]
 
 
+def _wide(t, heads):
+    """Each head of k or v for the neighbouring heads of q that share it."""
+    return np.repeat(real(t), heads, axis=2)
+
+
+def _shared(t, heads):
+    """The adjoint: summed over the heads that share."""
+    return t.reshape(*t.shape[:2], t.shape[2] // max(heads, 1), heads, t.shape[3]).sum(axis=3)
+
+
 def _probabilities(q, k, mask, is_causal, scale):
     """(B, H, T, S); a row that sees nothing is zero."""
     heads = q.shape[2] // max(k.shape[2], 1)
-    k = np.repeat(real(k), heads, axis=2)
+    k = _wide(k, heads)
     scores = np.einsum("bthd,bshd->bhts", real(q), k) * (q.shape[3] ** -0.5 if scale is None else scale)
     if mask is not None:
         scores = np.where(mask, scores, -np.inf) if np.asarray(mask).dtype == bool else scores + real(mask)
     if is_causal:
-        scores = np.where(np.tri(*scores.shape[2:], dtype=bool), scores, -np.inf)
+        scores = np.where(np.tri(*scores.shape[2:]) > 0, scores, -np.inf)
     most = np.max(scores, axis=-1, keepdims=True, initial=-np.inf)
     p = np.exp(scores - np.where(most == -np.inf, 0, most))
     total = np.sum(p, axis=-1, keepdims=True)
@@ -42,8 +52,7 @@ def scaled_dot_product_attention(
     p = _probabilities(q, k, mask, is_causal, scale)
     if dropout:
         p = p * _kept(p.shape, dropout, seed, draw)
-    v = np.repeat(real(v), q.shape[2] // max(k.shape[2], 1), axis=2)
-    return np.einsum("bhts,bshe->bthe", p, v)
+    return np.einsum("bhts,bshe->bthe", p, _wide(v, q.shape[2] // max(k.shape[2], 1)))
 
 
 @quiet
@@ -54,10 +63,9 @@ def scaled_dot_product_attention_backward(
     heads = q.shape[2] // max(k.shape[2], 1)
     p = _probabilities(q, k, mask, is_causal, scale)
     kept = _kept(p.shape, dropout, seed, draw) if dropout else 1.0
-    wide = lambda t: np.repeat(real(t), heads, axis=2)
-    shared = lambda t: t.reshape(*t.shape[:2], k.shape[2], heads, t.shape[3]).sum(axis=3)
-    dp = np.einsum("bthe,bshe->bhts", real(dy), wide(v)) * kept
+    dp = np.einsum("bthe,bshe->bhts", real(dy), _wide(v, heads)) * kept
     ds = p * (dp - np.sum(p * dp, axis=-1, keepdims=True)) * (q.shape[3] ** -0.5 if scale is None else scale)
-    dq = np.einsum("bhts,bshd->bthd", ds, wide(k))
+    dq = np.einsum("bhts,bshd->bthd", ds, _wide(k, heads))
     dk = np.einsum("bhts,bthd->bshd", ds, real(q))
-    return dq, shared(dk), shared(np.einsum("bhts,bthe->bshe", p * kept, real(dy)))
+    dv = np.einsum("bhts,bthe->bshe", p * kept, real(dy))
+    return dq, _shared(dk, heads), _shared(dv, heads)

@@ -38,9 +38,9 @@ def _gradients(dy, x, axes, gamma, beta, mean, var, epsilon, activation, paramet
     t = (x - mean) * rstd
     g = _through(dy, _or(gamma, 1) * t + _or(beta, 0), activation)
     h = g * _or(gamma, 1)
-    average = lambda v: np.mean(v, axis=axes, keepdims=True) if v.size else 0.0
-    dx = rstd * (h if frozen else h - average(h) - t * average(h * t))
-    return dx, np.sum(g * t, axis=parameters), np.sum(g, axis=parameters)
+    if not frozen and x.size:
+        h = h - np.mean(h, axis=axes, keepdims=True) - t * np.mean(h * t, axis=axes, keepdims=True)
+    return rstd * h, np.sum(g * t, axis=parameters), np.sum(g, axis=parameters)
 
 
 @quiet
@@ -92,7 +92,8 @@ def layer_norm_backward(dy, x, gamma=None, beta=None, axis=-1, epsilon=1e-3, act
     x = real(x)
     axes = _trailing(x, axis)
     others = tuple(range(x.ndim - len(axes)))
-    return _gradients(dy, x, axes, gamma, beta, *_statistics(x, axes), epsilon, activation, others)
+    mean, var = _statistics(x, axes)
+    return _gradients(dy, x, axes, gamma, beta, mean, var, epsilon, activation, others)
 
 
 @quiet
@@ -138,9 +139,9 @@ def group_norm_backward(dy, x, groups, gamma=None, beta=None, epsilon=1e-3, acti
     """dx, dgamma, dbeta of group_norm"""
     x = real(x)
     g = _grouped(x, groups)
-    shaped = lambda p: None if p is None else real(p).reshape(g.shape[2:])
+    gamma, beta = (None if p is None else real(p).reshape(g.shape[2:]) for p in (gamma, beta))
+    mean, var = _statistics(g, (1, 3))
     dx, dgamma, dbeta = _gradients(
-        real(dy).reshape(g.shape), g, (1, 3), shaped(gamma), shaped(beta), *_statistics(g, (1, 3)), epsilon,
-        activation, (0, 1),
-    )  # fmt: skip
+        real(dy).reshape(g.shape), g, (1, 3), gamma, beta, mean, var, epsilon, activation, (0, 1)
+    )
     return dx.reshape(x.shape), dgamma.reshape(-1), dbeta.reshape(-1)

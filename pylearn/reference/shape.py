@@ -54,9 +54,13 @@ def split(x, indices_or_sections, axis=0):
     return np.split(np.asarray(x), indices_or_sections, axis=axis)
 
 
-def pad(x, pad_width, value=0):
-    """value around x: pad_width is a number, (before, after) for all axes, or such a pair for each axis"""
-    return np.pad(x, pad_width, constant_values=value)
+def pad(x, pad_width, value=0, mode="constant"):
+    """a border around x: pad_width is a number, (before, after) for all axes, or such a pair for each axis
+
+    Of value; or of x reflected about its ends ("reflect", "symmetric" with the ends twice), its ends ("edge"), x itself
+    again ("wrap").
+    """
+    return np.pad(x, pad_width, mode, **({"constant_values": value} if mode == "constant" else {}))
 
 
 def take(x, indices, axis=None):
@@ -65,7 +69,7 @@ def take(x, indices, axis=None):
 
 
 def one_hot(x, num_classes, dtype="float32"):
-    """y[..., k] = 1 where x[...] = k, else 0: ids out of range give zeros"""
+    """y[..., k] = 1 where x[...] = k, else 0; 0 <= x < num_classes"""
     return (np.asarray(x)[..., None] == np.arange(num_classes)).astype(dtype)
 
 

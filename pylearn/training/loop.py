@@ -104,6 +104,8 @@ def fit(
             hooks.on_epoch_end(epoch, logs)
             if model.stop_training or run.exhausted:
                 break
+        if compiled.optimizer.use_ema:
+            compiled.optimizer.finalize_variable_values()
         hooks.on_train_end(logs)
     finally:
         bar.close()

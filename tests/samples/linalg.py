@@ -31,9 +31,10 @@ def _pair(rng: Rng, a: tuple[int, ...], b: tuple[int, ...], dtype: str) -> tuple
     return array(rng, a, dtype, -1, 1), array(rng, b, dtype, -1, 1)
 
 
-def _transposed(rng: Rng, m: int, k: int, n: int, dtype: str) -> list[Sample]:
+def _transposed(rng: Rng, m: int, k: int, n: int, dtype: str, scale: float = 1) -> list[Sample]:
     """All four layouts of the two matrices."""
     a, b = _pair(rng, (m, k), (k, n), dtype)
+    a, b = (a, b) if scale == 1 else ((a * scale).astype(dtype), (b * scale).astype(dtype))
     return [Sample((x, y)) for x in (a, np.asfortranarray(a)) for y in (b, np.asfortranarray(b))]
 
 
@@ -45,6 +46,15 @@ def _matmul_more(rng: Rng, dtype: str) -> list[Sample]:
     for m, k, n in ((33, 65, 31), (130, 70, 50), (1, 300, 40), (200, 1, 33), (3, 500, 1)):
         calls += _transposed(rng, m, k, n, dtype)
     if dtype in FLOATS:
+        for m, k, n in (
+            (33, 1100, 260),
+            (210, 1030, 330),
+            (250, 300, 520),
+            (400, 700, 40),
+        ):  # every way of packing
+            calls += _transposed(rng, m, k, n, dtype, 0.5)
+        a, b = _pair(rng, (200, 8192), (500, 310), dtype)
+        calls.append(Sample((a[:, :500], 0.5 * b)))  # rows of A that share cache sets
         a, b = _pair(rng, (5, 6), (6, 7), dtype)
         a[1, 2], b[3, 4], a[2, 0] = np.nan, np.inf, -np.inf
         calls.append(Sample((a, b)))
@@ -62,6 +72,19 @@ def _matmul_errors(rng: Rng) -> list:
         bad(ValueError, "x1", np.float32(1), b),
         bad(ValueError, "x2", a, np.float32(1)),
         bad(ValueError, ("x1", "x2", "broadcast"), np.ones((2, 3, 4)), np.ones((3, 4, 5))),
+    ]
+
+
+def _bf16_errors(rng: Rng) -> list:
+    a, b = _pair(rng, (3, 4), (4, 5), "float32")
+    return [
+        *bad_array((a, b), 0, "x1"),
+        *bad_array((a, b), 1, "x2"),
+        *bad_out((a, b), np.zeros((3, 5), np.float32)),
+        bad(ValueError, ("x1", "x2"), a, a),
+        bad(ValueError, "x1", np.float32(1), b),
+        bad(TypeError, "x1", a.astype(np.float64), b),
+        bad(TypeError, "x2", a, b.astype(np.int32)),
     ]
 
 
@@ -94,13 +117,28 @@ def _backward_errors(rng: Rng) -> list:
     ]
 
 
+# The activations and which of them bend sharply at 0.
+ACTIVATIONS = (
+    None, "relu", "sigmoid", "tanh", "leaky_relu", "elu", "selu", "softplus", "gelu", "gelu_tanh", "silu",
+)  # fmt: skip
+KINKED = ("relu", "leaky_relu", "selu", "elu")
+
+
 def _linear_samples(rng: Rng, dtype: str) -> list[Sample]:
     calls = []
     for shape in ((6, 4), (4,), (2, 3, 4), (0, 4)):
         for activation in (None, "relu", "sigmoid", "tanh"):
             x, (w, b) = away_from(array(rng, shape, dtype, -1, 1), 0), _pair(rng, (4, 5), (5,), dtype)
             calls.append(Sample((x, w, b), {"activation": activation}, smooth=activation != "relu"))
+    for i, activation in enumerate(ACTIVATIONS[4:]):
+        x, (w, b) = array(rng, (3, 4), dtype), _pair(rng, (4, 5), (5,), dtype)
+        residual = array(rng, (3, 5), dtype) if i % 2 else None
+        calls.append(Sample((x, w, b, activation, residual), smooth=activation not in KINKED))
     x, w = _pair(rng, (6, 4), (4, 5), dtype)
+    for shape in ((2, 3, 5), (5,), (0, 5)):
+        x2, residual = array(rng, (*shape[:-1], 4), dtype), array(rng, shape, dtype)
+        calls.append(Sample((x2, w, w[0].copy()), {"activation": "tanh", "residual": residual}))
+        calls.append(Sample((x2, w), {"residual": residual}))
     return [*calls, Sample((x, w)), Sample((x, w), {"activation": "tanh"}), Sample((x[:, :0], w[:0], w[0]))]
 
 
@@ -116,6 +154,8 @@ def _linear_errors(rng: Rng) -> list:
         bad(ValueError, "b", x, w, b[:4]),
         bad(ValueError, "b", x, w, b[None]),
         bad(ValueError, "x", np.float32(1), w, b),
+        *bad_array((x, w, b, None, x @ w), 4, "residual", optional=True),
+        bad(ValueError, "residual", x, w, b, None, x),
         bad(ValueError, "activation", x, w, b, "softmax"),
         bad(ValueError, "activation", x, w, b, "nonsense"),
         bad(TypeError, "activation", x, w, b, 3),
@@ -123,9 +163,79 @@ def _linear_errors(rng: Rng) -> list:
     ]
 
 
-def _torch_linear(t, x, w, b=None, activation=None):
-    y = x @ w if b is None else x @ w + b
-    return y if activation is None else getattr(t, activation)(y)
+def _draw_linear(rng: Rng, dtype: str) -> Sample:
+    rows, k, n = (int(v) for v in rng.integers(1, rng.choice([4, 40, 90]), 3))
+    activation = ACTIVATIONS[rng.integers(len(ACTIVATIONS))]
+    x, w = _pair(rng, ((rows, k), (2, rows, k), (k,))[rng.integers(3)], (k, n), dtype)
+    w = (w / np.sqrt(k)).astype(dtype)
+    b = array(rng, (n,), dtype) if rng.random() < 0.7 else None
+    residual = array(rng, (*x.shape[:-1], n), dtype) if rng.random() < 0.4 else None
+    return Sample((x, w, b, activation, residual), smooth=activation not in KINKED)
+
+
+def _linear_backward_samples(rng: Rng, dtype: str) -> list[Sample]:
+    calls = []
+    for shape in ((6, 4), (4,), (2, 3, 4), (0, 4)):
+        for activation in ACTIVATIONS:
+            x, w = _pair(rng, shape, (4, 5), dtype)
+            dy = array(rng, (*shape[:-1], 5), dtype)
+            calls.append(Sample((dy, x, w, array(rng, dy.shape, dtype, 0.1, 0.9), activation)))
+    return calls
+
+
+def _linear_backward_more(rng: Rng, dtype: str) -> list[Sample]:
+    """Strips of columns, chunks of rows, negative outputs, far inputs."""
+    calls = []
+    for rows, cols in ((3, 67), (70, 130), (3000, 9)):
+        for activation in ACTIVATIONS:
+            x, w = _pair(rng, (rows, 2), (2, cols), dtype)
+            dy, y = _pair(rng, (rows, cols), (rows, cols), dtype)
+            calls.append(Sample((dy, x, w, abs(y) if activation == "softplus" else y, activation)))
+    for activation in ("gelu", "gelu_tanh", "silu"):
+        (x, w), dy = _pair(rng, (2, 2), (2, 6), dtype), np.ones((2, 6), dtype)
+        y = np.array([[-9, -4, -1.5, 1.5, 4, 9], [-60, -30, -0.0, 0, 30, 60]], dtype)
+        calls.append(Sample((dy, x, w, y, activation)))
+    return calls
+
+
+def _draw_linear_backward(rng: Rng, dtype: str) -> Sample:
+    rows, k, n = (int(v) for v in rng.integers(1, rng.choice([4, 40, 90]), 3))
+    x, w = _pair(rng, ((rows, k), (2, rows, k))[rng.integers(2)], (k, n), dtype)
+    dy = array(rng, (*x.shape[:-1], n), dtype, -1, 1)
+    y = array(rng, dy.shape, dtype, 0.1, 1)
+    return Sample((dy, x, w, y, ACTIVATIONS[rng.integers(len(ACTIVATIONS))]))
+
+
+def _linear_backward_errors(rng: Rng) -> list:
+    x, w = _pair(rng, (3, 4), (4, 5), "float32")
+    dy, y = _pair(rng, (3, 5), (3, 5), "float32")
+    args = (dy, x, w, y)
+    return [
+        *bad_array(args, 0, "dy"),
+        *bad_array(args, 1, "x"),
+        *bad_array(args, 2, "w"),
+        *bad_array(args, 3, "y"),
+        bad(ValueError, "dy", dy.T, x, w, y),
+        bad(ValueError, "y", dy, x, w, y[:2]),
+        bad(ValueError, "w", dy, x, w[0], y),
+        bad(ValueError, "x", dy, x[:, :3], w, y),
+        bad(TypeError, "y", dy, x, w, y.astype(np.float64)),
+        bad(ValueError, "activation", dy, x, w, y, "nonsense"),
+    ]
+
+
+def _torch_linear(t, x, w, b=None, activation=None, residual=None):
+    f = t.nn.functional
+    special = {
+        None: lambda z: z,
+        "leaky_relu": lambda z: f.leaky_relu(z, 0.2),
+        "gelu_tanh": lambda z: f.gelu(z, approximate="tanh"),
+        "sigmoid": t.sigmoid,
+        "tanh": t.tanh,
+    }
+    z = x @ w if b is None else x @ w + b
+    z = z if residual is None else z + residual
+    return (special.get(activation) or getattr(f, activation))(z)
 
 
 def _draw_matmul(rng: Rng, dtype: str) -> Sample:
@@ -137,7 +247,43 @@ def _draw_matmul(rng: Rng, dtype: str) -> Sample:
     return Sample((turned(a) if rng.random() < 0.5 else a, turned(b) if rng.random() < 0.5 else b))
 
 
+def _bf16_samples(rng: Rng, dtype: str) -> list[Sample]:
+    return [Sample(_pair(rng, a, b, dtype)) for a, b in PRODUCTS]
+
+
+def _bf16_more(rng: Rng, dtype: str) -> list[Sample]:
+    calls = []
+    for m, k, n in ((33, 65, 31), (130, 70, 50), (1, 300, 40), (200, 1, 33), (3, 500, 1), (100, 1100, 70)):
+        calls += _transposed(rng, m, k, n, dtype, 0.5)
+    a, b = _pair(rng, (5, 6), (6, 7), dtype)
+    a[1, 2], b[3, 4], a[2, 0] = np.nan, np.inf, -np.inf
+    ties = np.array([[1 + 2.0**-8, 1 + 3 * 2.0**-8, -1 - 2.0**-8, 1 + 2.0**-8 + 2.0**-20]], dtype)  # to even
+    return [
+        *calls,
+        Sample((a, b)),
+        Sample((ties.T, np.ones((1, 1), dtype))),
+        Sample((ties, np.eye(4, dtype=dtype))),
+    ]
+
+
 OPS = [
+    Op(
+        "matmul_bf16",
+        ("x1", "x2"),
+        ("x1", "x2"),
+        _bf16_samples,
+        _bf16_errors,
+        ref.matmul_bf16,
+        dtypes=("float32",),
+        more=_bf16_more,
+        big=lambda rng, dtype: [
+            Sample(_pair(rng, (310, 290), (290, 301), dtype)),
+            Sample(_pair(rng, (2000, 3), (3, 400), dtype)),
+        ],
+        tolerance="product",
+        same_bits=False,
+        phrases=("broadcast",),
+    ),
     Op(
         "matmul",
         ("x1", "x2"),
@@ -179,17 +325,41 @@ OPS = [
     ),
     Op(
         "linear",
-        ("x", "w", "b", "activation"),
-        ("x", "w", "b"),
+        ("x", "w", "b", "activation", "residual"),
+        ("x", "w", "b", "residual"),
         _linear_samples,
         _linear_errors,
         ref.linear,
         big=lambda rng, dtype: [
             Sample((*_pair(rng, (700, 290), (290, 301), dtype), array(rng, (301,), dtype), "tanh"))
         ],
-        grad=(0, 1, 2),
+        draw=_draw_linear,
+        grad=(0, 1, 2, 4),
         tolerance="network",
         same_bits=False,
         torch=_torch_linear,
+    ),
+    Op(
+        "linear_backward",
+        ("dy", "x", "w", "y", "activation"),
+        ("dy", "x", "w", "y"),
+        _linear_backward_samples,
+        _linear_backward_errors,
+        ref.linear_backward,
+        more=_linear_backward_more,
+        big=lambda rng, dtype: [
+            Sample(
+                (
+                    *_pair(rng, (700, 301), (700, 290), dtype),
+                    *_pair(rng, (290, 301), (700, 301), dtype),
+                    "tanh",
+                )
+            )
+        ],
+        draw=_draw_linear_backward,
+        grad=(0, 1, 2, 3),
+        tolerance="network",
+        same_bits=False,
+        out=False,
     ),
 ]

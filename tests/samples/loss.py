@@ -228,6 +228,148 @@ def loss(
     )
 
 
+# -- losses of a prediction and a target ------------------------------------------------------------------------------
+
+POINTWISE = {  # the parameter to try, and where targets lie
+    "squared_error": (0.0, (-2.0, 2.0)),
+    "absolute_error": (0.0, (-2.0, 2.0)),
+    "huber": (0.4, (-2.0, 2.0)),
+    "log_cosh": (0.0, (-2.0, 2.0)),
+    "squared_logarithmic_error": (1e-3, (0.1, 2.0)),
+    "absolute_percentage_error": (1e-3, (0.3, 2.0)),
+    "poisson": (1e-3, (0.1, 2.0)),
+    "hinge": (0.0, (-1.0, 1.0)),
+    "squared_hinge": (0.0, (-1.0, 1.0)),
+    "kl_divergence": (1e-3, (0.1, 0.9)),
+    "binary_cross_entropy": (1e-3, (0.1, 0.9)),
+    "binary_cross_entropy_with_logits": (0.0, (0.0, 1.0)),
+}
+REDUCED = {"none": lambda y: y, "mean": lambda y: y.mean(-1), "sum": lambda y: y.sum(-1)}
+
+
+def _point(rng: Rng, kind: str, shape: tuple[int, ...], dtype: str) -> tuple[np.ndarray, np.ndarray]:
+    """Prediction and target, away from where the loss has a kink."""
+    c, (low, high) = POINTWISE[kind]
+    t = array(rng, shape, dtype, low, high)
+    if kind.endswith("hinge"):
+        t = np.where(t < 0, -1, 1).astype(dtype)
+        x = array(rng, shape, dtype)
+        return np.where(np.abs(1 - t * x) < 0.1, x + 0.3 * t, x).astype(dtype), t
+    x = (
+        array(rng, shape, dtype)
+        if low < 0 or kind.endswith("logits")
+        else array(rng, shape, dtype, 0.05, 0.95)
+    )
+    for k in {"absolute_error": (0.0,), "huber": (0.0, c), "absolute_percentage_error": (0.0,)}.get(kind, ()):
+        x = np.where(np.abs(np.abs(x - t) - k) < 0.05, t + np.asarray(k + 0.2, dtype), x).astype(dtype)
+    return x, t
+
+
+def _point_samples(rng: Rng, dtype: str) -> list[Sample]:
+    made = []
+    for kind, (c, _) in POINTWISE.items():
+        made.append(Sample((*_point(rng, kind, (3, 5), dtype), kind, c)))
+        made.append(Sample((*_point(rng, kind, (2, 3, 17), dtype), kind, c, "mean")))
+        made.append(Sample((*_point(rng, kind, (19,), dtype), kind, c, "sum")))
+        made.append(Sample((*_point(rng, kind, (0, 4), dtype), kind, c, "mean")))
+    made.append(Sample((*_point(rng, "poisson", (6, 1), dtype), "poisson", 1e-3, "mean")))
+    return [
+        *made,
+        Sample((*_point(rng, "hinge", (), dtype), "hinge")),
+        Sample((*_point(rng, "huber", (0,), dtype), "huber", 1.0)),
+    ]
+
+
+def _point_more(rng: Rng, dtype: str) -> list[Sample]:
+    """The edges of the domains, what is beyond, and what is not a number."""
+    x = np.array([0, 1, -0.5, 1.5, 0.25, 0.75, -0.0, np.nan, 0.5], dtype)
+    t = np.array([0, 1, 0, 1, 0.5, 0.5, 1, 0.5, 0.25], dtype)
+    made = [Sample((x, t, kind, c)) for kind, (c, _) in POINTWISE.items()]
+    far = np.array([1e4, -1e4, 100, -100, np.inf], dtype)
+    made += [Sample((far, np.zeros(5, dtype), kind, 1.0)) for kind in ("huber", "log_cosh", "squared_error")]
+    return [
+        *made,
+        *(Sample((*_point(rng, "log_cosh", (3, n), dtype), "log_cosh", 0.0, "mean")) for n in TAILS if n),
+    ]
+
+
+def _point_draw(rng: Rng, dtype: str) -> Sample:
+    kind = str(rng.choice(list(POINTWISE)))
+    shape = tuple(int(n) for n in rng.integers(1, 40, rng.integers(1, 4)))
+    x, t = _point(rng, kind, shape, dtype)
+    return Sample((x, t, kind, POINTWISE[kind][0], str(rng.choice(list(REDUCED)))))
+
+
+def _kind_errors(rng: Rng, first: tuple) -> list:
+    x, t = array(rng, (3, 4), "float32"), array(rng, (3, 4), "float32")
+    call = (*first, x, t)
+    return [
+        *bad_array((*call, "hinge"), len(first), "prediction"),
+        *bad_array((*call, "hinge"), len(first) + 1, "target"),
+        bad(ValueError, ("prediction", "target"), *first, x, t[:, :3], "hinge"),
+        bad(ValueError, ("prediction", "target"), *first, x, t[0], "hinge"),
+        bad(ValueError, ("prediction", "target"), *first, x, t[:, :1], "hinge"),
+        bad(ValueError, "loss", *call, "hinges"),
+        bad(TypeError, "loss", *call, 3),
+        bad(ValueError, "reduction", *call, "hinge", 0.0, "max"),
+        bad(TypeError, "reduction", *call, "hinge", 0.0, None),
+        bad(TypeError, "parameter", *call, "huber", "1"),
+        *(bad(ValueError, "parameter", *call, "huber", c) for c in (0.0, -1.0, np.nan)),
+        *(bad(ValueError, "parameter", *call, "poisson", c) for c in (-1.0, np.nan, np.inf)),
+        bad(ValueError, "prediction", *first, x[:, :0], t[:, :0], "hinge", 0.0, "mean"),
+        bad(ValueError, "prediction", *first, x[0, 0], t[0, 0], "hinge", 0.0, "mean"),
+    ]
+
+
+def _point_errors(rng: Rng) -> list:
+    x, t = array(rng, (3, 4), "float32"), array(rng, (3, 4), "float32")
+    return [*_kind_errors(rng, ()), *bad_out((x, t, "hinge"), x)]
+
+
+def _torch_point(t, x, y, kind, c=0.0, reduction="none"):
+    f = t.nn.functional
+    value = {
+        "squared_error": lambda: (x - y) ** 2,
+        "absolute_error": lambda: (x - y).abs(),
+        "huber": lambda: f.huber_loss(x, y, reduction="none", delta=c),
+        "log_cosh": lambda: (x - y) + f.softplus(2 * (y - x)) - np.log(2),
+        "squared_logarithmic_error": lambda: (t.log1p(x.clamp_min(c)) - t.log1p(y.clamp_min(c))) ** 2,
+        "absolute_percentage_error": lambda: 100 * ((x - y) / y.abs().clamp_min(c)).abs(),
+        "poisson": lambda: f.poisson_nll_loss(x, y, log_input=False, eps=c, reduction="none"),
+        "hinge": lambda: f.relu(1 - x * y),
+        "squared_hinge": lambda: f.relu(1 - x * y) ** 2,
+        "kl_divergence": lambda: f.kl_div(x.clamp(c, 1).log(), y.clamp(c, 1), reduction="none"),
+        "binary_cross_entropy": lambda: f.binary_cross_entropy(x.clamp(c, 1 - c), y, reduction="none"),
+        "binary_cross_entropy_with_logits": lambda: f.binary_cross_entropy_with_logits(
+            x, y, reduction="none"
+        ),
+    }[kind]()
+    return REDUCED[reduction](value)
+
+
+def _with_dy(rng: Rng, sample: Sample, dtype: str, of_target: bool) -> Sample:
+    x, t, kind, c, reduction = (*sample.args, *(0.0, "none")[len(sample.args) - 3 :])
+    dy = array(rng, x.shape if reduction == "none" else x.shape[:-1], dtype)
+    return Sample((dy, x, t, kind, c, reduction, of_target), smooth=sample.smooth)
+
+
+def _point_backward_samples(rng: Rng, dtype: str) -> list[Sample]:
+    return [_with_dy(rng, s, dtype, side) for s in _point_samples(rng, dtype) for side in (False, True)]
+
+
+def _point_backward_errors(rng: Rng) -> list:
+    x, t, dy = (array(rng, (3, 4), "float32") for _ in range(3))
+    return [
+        *bad_array((dy, x, t, "hinge"), 0, "dy"),
+        *_kind_errors(rng, (dy,)),
+        *bad_out((dy, x, t, "hinge"), x),
+        bad(ValueError, "dy", dy[:2], x, t, "hinge"),
+        bad(ValueError, "dy", dy, x, t, "hinge", 0.0, "mean"),
+        bad(TypeError, "dy", dy.astype(np.float64), x, t, "hinge"),
+        bad(TypeError, "of_target", dy, x, t, "hinge", 0.0, "none", "no"),
+    ]
+
+
 # -- dropout -----------------------------------------------------------------------------------------------------------
 
 
@@ -275,6 +417,43 @@ OPS = [
         grad=(0, 1),
         tolerance="network",
         same_bits=False,
+    ),
+    Op(
+        "pointwise_loss",
+        ("prediction", "target", "loss", "parameter", "reduction"),
+        ("prediction", "target"),
+        _point_samples,
+        _point_errors,
+        ref.pointwise_loss,
+        more=_point_more,
+        big=lambda rng, dtype: [
+            Sample((*_point(rng, kind, (211, 1001), dtype), kind, POINTWISE[kind][0], reduction))
+            for kind, reduction in (("squared_error", "none"), ("poisson", "mean"), ("hinge", "sum"))
+        ],
+        draw=_point_draw,
+        grad=(0, 1),
+        tolerance="network",
+        torch=_torch_point,
+    ),
+    Op(
+        "pointwise_loss_backward",
+        ("dy", "prediction", "target", "loss", "parameter", "reduction", "of_target"),
+        ("dy", "prediction", "target"),
+        _point_backward_samples,
+        _point_backward_errors,
+        ref.pointwise_loss_backward,
+        big=lambda rng, dtype: [
+            _with_dy(
+                rng,
+                Sample((*_point(rng, kind, (211, 1001), dtype), kind, POINTWISE[kind][0], r)),
+                dtype,
+                False,
+            )
+            for kind, r in (("squared_error", "none"), ("poisson", "mean"))
+        ],
+        draw=lambda rng, dtype: _with_dy(rng, _point_draw(rng, dtype), dtype, bool(rng.random() < 0.5)),
+        grad=(0, 1, 2),
+        tolerance="network",
     ),
     loss(
         "binary_cross_entropy",

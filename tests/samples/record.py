@@ -46,8 +46,9 @@ class Op:
     errors: Callable[[Rng], list[Bad]]
     reference: Callable
     dtypes: tuple[str, ...] = FLOATS
-    # dtype of the result: "same", "float" (integers become float64), "sum" (integers become int64), or a dtype
-    result: str = "same"
+    # dtype of the result: "same", "float" (integers become float64), "sum" (integers become int64), or a dtype; one for
+    # each output where they differ, or a function of the sample and the dtype that gives them
+    result: str | tuple[str, ...] | Callable[[Sample, str], tuple[str, ...]] = "same"
     more: Callable[[Rng, str], list[Sample]] | None = None  # for values only: tails, special values
     big: Callable[[Rng, str], list[Sample]] | None = None  # big enough for several threads
     draw: Callable[[Rng, str], Sample] | None = (
@@ -55,6 +56,10 @@ class Op:
     )
     grad: tuple[int, ...] = ()  # positions of the differentiable arguments
     second: bool = True  # has second derivatives
+    # positions of symmetric matrices: derivatives are those along symmetric changes
+    symmetric: tuple[int, ...] = ()
+    # values belong to whole matrices: rows are reordered with their columns, and never repeated
+    matrices: bool = False
     torch: Callable | None = None
     tolerance: str = "elementwise"  # a class in tolerances.py
     same_bits: bool = True  # whatever the layout of the input

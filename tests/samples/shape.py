@@ -23,6 +23,7 @@ def move(
     torch: Callable | None = None,
     dtypes: tuple[str, ...] = ALL,
     out: bool = False,
+    draw: Callable[[Rng, str], Sample] | None = None,
 ) -> Op:
     """An op of one array and what to do with it: ``cases`` of (shape, further arguments)."""
 
@@ -39,6 +40,7 @@ def move(
         getattr(ref, name),
         dtypes=dtypes,
         big=(lambda rng, dtype: [Sample((array(rng, BIG, dtype), *big))]) if big else None,
+        draw=draw,
         grad=(0,),
         tolerance="exact",
         out=out,
@@ -215,9 +217,18 @@ SPLIT = move(
     ],
     torch=lambda t, x, parts, axis=0: t.tensor_split(x, parts, axis),
 )
+
+
+def _draw_pad(rng: Rng, dtype: str) -> Sample:
+    mode = ("constant", "reflect", "symmetric", "edge", "wrap")[rng.integers(5)]
+    shape = tuple(int(v) for v in rng.integers(1, 7, rng.integers(1, 5)))
+    widths = tuple((int(a), int(b)) for a, b in rng.integers(0, 9, (len(shape), 2)))
+    return Sample((array(rng, shape, dtype), widths, 1.5 if mode == "constant" else 0, mode))
+
+
 PAD = move(
     "pad",
-    ("pad_width", "value"),
+    ("pad_width", "value", "mode"),
     (
         ((3, 4), (1,)),
         ((3, 4), (((1, 2), (0, 3)), 1)),
@@ -225,6 +236,12 @@ PAD = move(
         ((0, 2), (1, 1)),
         ((5,), (((0, 0),),)),
         ((2, 3, 2), (((1, 0), (0, 0), (2, 1)),)),
+        *(((3, 4), (((1, 2), (0, 3)), 0, mode)) for mode in ("reflect", "symmetric", "edge", "wrap")),
+        *(
+            ((2, 3, 1), (((5, 4), (0, 7), (2, 2)), 0, mode))
+            for mode in ("reflect", "symmetric", "edge", "wrap")
+        ),
+        ((0, 2), (((0, 0), (1, 1)), 0, "reflect")),
     ),
     lambda x: [
         bad(ValueError, "pad_width", x, -1),
@@ -237,9 +254,16 @@ PAD = move(
         bad(TypeError, "pad_width", x, 1.5),
         bad((TypeError, ValueError), "pad_width", x, ((1, 2, 3), (1, 2, 3))),
         bad(TypeError, "value", x, 1, "0"),
+        bad(ValueError, "value", x, 1, 2.0, "edge"),
+        bad(ValueError, "mode", x, 1, 0, "mirror"),
+        bad(TypeError, "mode", x, 1, 0, None),
+        bad(TypeError, "mode", x, 1, 0, 3),
+        bad(ValueError, "x", x[:0], 1, 0, "edge"),
+        bad((MemoryError, ValueError), "pad_width", x, HUGE, 0, "wrap"),
     ],
     big=(((1, 2), (3, 4)),),
     out=True,
+    draw=_draw_pad,
 )
 
 
@@ -379,7 +403,6 @@ def _one_hot_samples(rng: Rng, dtype: str) -> list[Sample]:
         Sample((ids(5), 4), {"dtype": "bool"}),
         Sample((ids(0), 4)),
         Sample((ids(), 4)),
-        Sample((ids(5), 2)),
     ]
 
 
@@ -388,6 +411,8 @@ def _one_hot_errors(rng: Rng) -> list:
     return [
         *bad_array((ids, 4), 0, "x"),
         bad(TypeError, "x", ids.astype(np.float32), 4),
+        *(bad(IndexError, "x", np.array(wrong), 4) for wrong in ([4], [-1], [2**62], [0, -(2**63)], 7)),
+        bad(IndexError, "x", ids, 0),
         bad(ValueError, "num_classes", ids, -1),
         bad((ValueError, MemoryError), "num_classes", ids, HUGE),
         bad(TypeError, "num_classes", ids, 4.5),
