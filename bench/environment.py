@@ -53,8 +53,18 @@ def threads_set(threads: int | None) -> Any:
 
 
 def processors() -> int:
-    """Processors this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Processors this process might run on when it began."""
+    return _PROCESSORS
+
+
+_PROCESSORS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def keep_to(threads: int) -> None:
+    """Only so many processors for this process and its children: XLA's threads are then as many (it has no number of
+    its own, only one or all)."""
+    if hasattr(os, "sched_setaffinity") and threads < _PROCESSORS:
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-threads:])
 
 
 def cpu_name() -> str:

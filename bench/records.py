@@ -10,26 +10,28 @@ from typing import Any
 from bench import ROOT
 from bench.cases import Row
 from bench.checks import Check, checks
+from bench.memory import Peak
 
-SCHEMA = 1
+SCHEMA = 2
 RESULTS = ROOT / "bench" / "results"
 
 
 @dataclass(frozen=True)
 class Record:
-    """One run: what was measured (``what``: kernels or train), where, the ceilings by number of threads, the rows."""
+    """One run: what was measured, where, the ceilings by number of threads, the rows."""
 
-    what: str
     environment: dict[str, Any]
     ceilings: dict[str, dict[str, float]]
     rows: list[Row]
+    peaks: list[Peak] = field(default_factory=list)
     quick: bool = False
-    absent: list[str] = field(default_factory=list)  # peers that were not installed
-    wrong: list[str] = field(default_factory=list)  # cases not timed because a side differs from the oracle
+    absent: dict[str, str] = field(default_factory=dict)  # peers that were not measured, and why
+    left_out: list[str] = field(default_factory=list)  # cases that were not, and why
+    wrong: list[str] = field(default_factory=list)  # cases not timed because pylearn differs from the oracle
 
     @property
     def checks(self) -> list[Check]:
-        return checks(self.rows)
+        return checks(self.rows, self.peaks)
 
     def file_name(self) -> str:
         """<utc>-<commit, 8 digits>-<machine>.json"""
@@ -38,11 +40,7 @@ class Record:
 
     def save(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        content = {
-            "schema": SCHEMA,
-            **asdict(self),
-            "checks": [{**asdict(c), "holds": c.holds} for c in self.checks],
-        }
+        content = {"schema": SCHEMA, **asdict(self), "checks": [c.record() for c in self.checks]}
         path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
@@ -57,7 +55,10 @@ def load(path: Path) -> Record:
         if content.pop("schema") != SCHEMA:
             raise ValueError(f"schema is not {SCHEMA}")
         content.pop("checks")
-        return Record(**{**content, "rows": [Row(**row) for row in content["rows"]]})
+        rows = [
+            Row(**{**row, "profile": [tuple(part) for part in row["profile"]]}) for row in content["rows"]
+        ]
+        return Record(**{**content, "rows": rows, "peaks": [Peak(**peak) for peak in content["peaks"]]})
     except (ValueError, KeyError, TypeError, AttributeError) as e:
         raise ValueError(f"{path} is not a benchmark record: {e}") from e
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import collections.abc
 import numpy as np
 import typing
-__all__: list[str] = ['Plan', 'PlanState', 'Tensor', 'Update', 'abandon_recording', 'abs', 'absolute_error', 'adam_update', 'add', 'all', 'any', 'arccos', 'arcsin', 'arctan', 'arctan2', 'argmax', 'argmin', 'asarray', 'assign', 'assign_add', 'batch_norm', 'batch_norm_backward', 'batch_norm_inference', 'binary_cross_entropy', 'broadcast_to', 'cast', 'ceil', 'clip', 'concatenate', 'conv2d', 'conv2d_backward', 'copy', 'copysign', 'cos', 'cosh', 'csr_matmul', 'cumsum', 'default_generator', 'detach', 'digamma', 'divide', 'dropout', 'elu', 'enter_grad', 'equal', 'erf', 'erfc', 'exit_grad', 'exp', 'expand_dims', 'expm1', 'flip', 'floor', 'floor_divide', 'fma_peak', 'fmod', 'from_dlpack', 'gelu', 'grad_enabled', 'grad_scope', 'gradients', 'greater', 'greater_equal', 'group_norm', 'group_norm_backward', 'hard_sigmoid', 'huber', 'hypot', 'info', 'is_recording', 'isfinite', 'isinf', 'isnan', 'layer_norm', 'layer_norm_backward', 'leaky_relu', 'less', 'less_equal', 'lgamma', 'linear', 'log', 'log10', 'log1p', 'log2', 'log_softmax', 'log_softmax_backward', 'logaddexp', 'logical_and', 'logical_not', 'logical_or', 'logical_xor', 'logits_of', 'logsumexp', 'lstm_cell', 'lstm_cell_backward', 'make_generator', 'matmul', 'matmul_backward', 'max', 'maximum', 'mean', 'memory', 'min', 'minimum', 'multiply', 'negative', 'no_grad', 'not_equal', 'num_threads', 'one_hot', 'op_names', 'pad', 'power', 'prod', 'random_draw', 'random_integers', 'random_seed', 'reciprocal', 'relu', 'remainder', 'reshape', 'rms_norm', 'rms_norm_backward', 'round', 'rsqrt', 'scaled_dot_product_attention', 'scaled_dot_product_attention_backward', 'selu', 'set_fusion', 'set_num_threads', 'sgd_update', 'sigmoid', 'sign', 'silu', 'sin', 'sinh', 'slice', 'softmax', 'softmax_backward', 'softmax_cross_entropy', 'softmax_cross_entropy_backward', 'softplus', 'softsign', 'split', 'sqrt', 'square', 'squared_error', 'squeeze', 'stack', 'std', 'stop_gradient', 'stream', 'subtract', 'sum', 'take', 'tan', 'tanh', 'transpose', 'trim_memory', 'trunc', 'var', 'watch', 'watch_parameter', 'where']
+__all__: list[str] = ['Plan', 'PlanState', 'Tensor', 'Update', 'abandon_recording', 'abs', 'absolute_error', 'adam_update', 'add', 'all', 'any', 'arccos', 'arcsin', 'arctan', 'arctan2', 'argmax', 'argmin', 'asarray', 'assign', 'assign_add', 'binary_cross_entropy', 'broadcast_to', 'cast', 'ceil', 'clip', 'concatenate', 'conv2d', 'conv2d_backward', 'copy', 'copysign', 'cos', 'cosh', 'csr_matmul', 'cumsum', 'default_generator', 'detach', 'digamma', 'divide', 'dropout', 'elu', 'enter_grad', 'equal', 'erf', 'erfc', 'exit_grad', 'exp', 'expand_dims', 'expm1', 'flip', 'floor', 'floor_divide', 'fma_peak', 'fmod', 'from_dlpack', 'gelu', 'grad_enabled', 'grad_scope', 'gradients', 'greater', 'greater_equal', 'hard_sigmoid', 'huber', 'hypot', 'info', 'is_recording', 'isfinite', 'isinf', 'isnan', 'leaky_relu', 'less', 'less_equal', 'lgamma', 'linear', 'log', 'log10', 'log1p', 'log2', 'log_softmax', 'log_softmax_backward', 'logaddexp', 'logical_and', 'logical_not', 'logical_or', 'logical_xor', 'logits_of', 'logsumexp', 'lstm_cell', 'lstm_cell_backward', 'make_generator', 'matmul', 'matmul_backward', 'max', 'maximum', 'mean', 'memory', 'min', 'minimum', 'multiply', 'negative', 'no_grad', 'not_equal', 'num_threads', 'one_hot', 'op_names', 'pad', 'power', 'prod', 'random_draw', 'random_integers', 'random_seed', 'reciprocal', 'relu', 'remainder', 'reshape', 'round', 'rsqrt', 'selu', 'set_fusion', 'set_num_threads', 'sgd_update', 'sigmoid', 'sign', 'silu', 'sin', 'sinh', 'slice', 'softmax', 'softmax_backward', 'softmax_cross_entropy', 'softmax_cross_entropy_backward', 'softplus', 'softsign', 'split', 'sqrt', 'square', 'squared_error', 'squeeze', 'stack', 'std', 'stop_gradient', 'stream', 'subtract', 'sum', 'take', 'tan', 'tanh', 'transpose', 'trim_memory', 'trunc', 'var', 'watch', 'watch_parameter', 'where']
 class Tensor:
     """
     An array that ops can be recorded on.
@@ -237,6 +237,10 @@ class Plan:
         """
         '' when the plan can be run, else why not.
         """
+    def profile(self, rounds: typing.SupportsInt | typing.SupportsIndex = 9) -> list[tuple[str, float]]:
+        """
+        (kernel, seconds) of each launch, in order: medians of so many runs on the inputs of the last one, whose effects on weights and counters are undone. ValueError for rounds outside [1, 1000].
+        """
     def restore_state(self, state: PlanState) -> None:
         ...
     def run(self, inputs: collections.abc.Iterable, copy: bool = True) -> list[Tensor]:
@@ -369,18 +373,6 @@ def assign(dst, value) -> typing.Any:
 def assign_add(dst, value) -> typing.Any:
     """
     Add value, broadcast, to dst in place; returns dst.
-    """
-def batch_norm(x, gamma = None, beta = None, epsilon = 0.001, activation = None) -> typing.Any:
-    """
-    (y, mean, var): each channel of x (batch, ..., C) over all other axes, biased variance.
-    """
-def batch_norm_backward(dy, x, gamma, beta, mean, var, epsilon = 0.001, activation = None, training = True) -> typing.Any:
-    """
-    Gradients (dx, dgamma, dbeta) of batch_norm, or with training=False of batch_norm_inference.
-    """
-def batch_norm_inference(x, gamma, beta, mean, var, epsilon = 0.001, activation = None, *, out = None) -> typing.Any:
-    """
-    activation(gamma (x - mean) / sqrt(var + epsilon) + beta) with the statistics given.
     """
 def binary_cross_entropy(logits, targets, *, out = None) -> typing.Any:
     """
@@ -530,14 +522,6 @@ def greater_equal(x1, x2, *, out = None) -> typing.Any:
     """
     x1 >= x2.
     """
-def group_norm(x, groups, gamma = None, beta = None, epsilon = 0.001, activation = None, *, out = None) -> typing.Any:
-    """
-    Each group of neighbouring channels of each x[i] (batch, ..., C); groups=C is instance norm.
-    """
-def group_norm_backward(dy, x, groups, gamma = None, beta = None, epsilon = 0.001, activation = None) -> typing.Any:
-    """
-    Gradients (dx, dgamma, dbeta) of group_norm.
-    """
 def hard_sigmoid(x, *, out = None) -> typing.Any:
     """
     clip(x / 6 + 0.5, 0, 1).
@@ -567,14 +551,6 @@ def isinf(x, *, out = None) -> typing.Any:
 def isnan(x, *, out = None) -> typing.Any:
     """
     Is x NaN?
-    """
-def layer_norm(x, gamma = None, beta = None, axis = -1, epsilon = 0.001, activation = None, *, out = None) -> typing.Any:
-    """
-    Over the last axes of x: activation(gamma (x - mean) / sqrt(var + epsilon) + beta).
-    """
-def layer_norm_backward(dy, x, gamma = None, beta = None, axis = -1, epsilon = 0.001, activation = None) -> typing.Any:
-    """
-    Gradients (dx, dgamma, dbeta) of layer_norm.
     """
 def leaky_relu(x, negative_slope = 0.2, *, out = None) -> typing.Any:
     """
@@ -754,14 +730,6 @@ def reshape(x, shape, *, out = None) -> typing.Any:
     """
     The same elements under another shape; one size may be -1.
     """
-def rms_norm(x, gamma = None, axis = -1, epsilon = 1e-06, activation = None, *, out = None) -> typing.Any:
-    """
-    Over the last axes of x: activation(gamma x / sqrt(mean(x^2) + epsilon)).
-    """
-def rms_norm_backward(dy, x, gamma = None, axis = -1, epsilon = 1e-06, activation = None) -> typing.Any:
-    """
-    Gradients (dx, dgamma) of rms_norm.
-    """
 def round(x, *, out = None) -> typing.Any:
     """
     Nearest integer, halves to even.
@@ -769,14 +737,6 @@ def round(x, *, out = None) -> typing.Any:
 def rsqrt(x, *, out = None) -> typing.Any:
     """
     1 / sqrt(x).
-    """
-def scaled_dot_product_attention(q, k, v, mask = None, is_causal = False, dropout = 0.0, scale = None, generator = None, *, out = None) -> typing.Any:
-    """
-    softmax(scale q k' + mask) v for q (B, T, H, D), k (B, S, G, D), v (B, S, G, E), G dividing H.
-    """
-def scaled_dot_product_attention_backward(dy, q, k, v, mask = None, is_causal = False, dropout = 0.0, scale = None, generator = None) -> typing.Any:
-    """
-    Gradients (dq, dk, dv) of scaled_dot_product_attention.
     """
 def selu(x, *, out = None) -> typing.Any:
     """

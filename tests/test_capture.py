@@ -358,3 +358,30 @@ def test_plan_state() -> None:
     after = count.tolist()
     plan.restore_state(before)
     assert count.tolist() == [after[0] - 1]
+
+
+def test_plan_profile_times_launches_and_undoes_them() -> None:
+    from pylearn import _core
+
+    total = pylearn.asarray(np.zeros(3))
+
+    def step(x: pylearn.Tensor) -> pylearn.Tensor:
+        ops.assign_add(total, ops.exp(x))
+        return ops.sum(total)
+
+    plan = _core.Plan()
+    places = plan.begin([tensor(0.0, 1.0, 2.0)])
+    result = _core.detach(step(places[0]))
+    del places
+    assert plan.end([result]) == ""
+    before = total.tolist()
+    for rounds in (1, 4):
+        found = plan.profile(rounds)
+        assert [name for name, _ in found] == plan.launches
+        assert all(0 <= seconds < 1 for _, seconds in found)
+    assert total.tolist() == before
+    for rounds in (0, -1, 1001):
+        with pytest.raises(ValueError, match="rounds"):
+            plan.profile(rounds)
+    with pytest.raises(RuntimeError, match="nothing has been recorded"):
+        _core.Plan().profile()
