@@ -119,7 +119,8 @@ void bincount_ids(const BincountArgs& a) {
       T* __restrict y = parts + chunk * a.length;
       const int64_t length = a.length;
       if (a.length > 0) __builtin_memset(y, 0, static_cast<size_t>(a.length) * sizeof(T));
-      for (int64_t i = chunk * a.n / chunks; i < (chunk + 1) * a.n / chunks; ++i) {
+      const int64_t stop = (chunk + 1) * a.n / chunks;
+      for (int64_t i = chunk * a.n / chunks; i < stop; ++i) {
         const uint64_t row =
             static_cast<uint64_t>(static_cast<int64_t>(ids[i]));  // negative: past any length
         if (row < static_cast<uint64_t>(length))

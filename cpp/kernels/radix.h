@@ -59,8 +59,8 @@ E* radix_passes(E* from, E* to, int64_t n, int64_t* counts) {
       for (int64_t chunk = begin; chunk < end; ++chunk) {
         int64_t* count = counts + chunk * kDigits;
         __builtin_memset(count, 0, kDigits * sizeof(int64_t));
-        for (int64_t i = chunk * step; i < end_of(chunk); ++i)
-          ++count[(key_of(from[i]) >> shift) & (kDigits - 1)];
+        const E* last = from + end_of(chunk);
+        for (const E* e = from + chunk * step; e < last; ++e) ++count[(key_of(*e) >> shift) & (kDigits - 1)];
       }
     });
     int64_t at = 0, most = 0;
@@ -77,8 +77,10 @@ E* radix_passes(E* from, E* to, int64_t n, int64_t* counts) {
     parallel_for(chunks, 1, [&](int64_t begin, int64_t end) {
       for (int64_t chunk = begin; chunk < end; ++chunk) {
         int64_t* count = counts + chunk * kDigits;
-        for (int64_t i = chunk * step; i < end_of(chunk); ++i)
-          to[count[(key_of(from[i]) >> shift) & (kDigits - 1)]++] = from[i];
+        const E* last = from + end_of(chunk);
+        E* out = to;
+        for (const E* e = from + chunk * step; e < last; ++e)
+          out[count[(key_of(*e) >> shift) & (kDigits - 1)]++] = *e;
       }
     });
     E* swap = from;
