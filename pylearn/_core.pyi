@@ -6,7 +6,7 @@ from __future__ import annotations
 import collections.abc
 import numpy as np
 import typing
-__all__: list[str] = ['Plan', 'PlanState', 'Tensor', 'Update', 'abandon_recording', 'abs', 'absolute_error', 'adam_update', 'add', 'all', 'any', 'arccos', 'arcsin', 'arctan', 'arctan2', 'argmax', 'argmin', 'asarray', 'assign', 'assign_add', 'binary_cross_entropy', 'broadcast_to', 'cast', 'ceil', 'clip', 'concatenate', 'conv2d', 'conv2d_backward', 'copy', 'copysign', 'cos', 'cosh', 'csr_matmul', 'cumsum', 'default_generator', 'detach', 'digamma', 'divide', 'dropout', 'elu', 'enter_grad', 'equal', 'erf', 'erfc', 'exit_grad', 'exp', 'expand_dims', 'expm1', 'flip', 'floor', 'floor_divide', 'fma_peak', 'fmod', 'from_dlpack', 'gelu', 'grad_enabled', 'grad_scope', 'gradients', 'greater', 'greater_equal', 'hard_sigmoid', 'huber', 'hypot', 'info', 'is_recording', 'isfinite', 'isinf', 'isnan', 'leaky_relu', 'less', 'less_equal', 'lgamma', 'linear', 'log', 'log10', 'log1p', 'log2', 'log_softmax', 'log_softmax_backward', 'logaddexp', 'logical_and', 'logical_not', 'logical_or', 'logical_xor', 'logits_of', 'logsumexp', 'lstm_cell', 'lstm_cell_backward', 'make_generator', 'matmul', 'matmul_backward', 'max', 'maximum', 'mean', 'memory', 'min', 'minimum', 'multiply', 'negative', 'no_grad', 'not_equal', 'num_threads', 'one_hot', 'op_names', 'pad', 'power', 'prod', 'random_draw', 'random_integers', 'random_seed', 'reciprocal', 'relu', 'remainder', 'reshape', 'round', 'rsqrt', 'selu', 'set_fusion', 'set_num_threads', 'sgd_update', 'sigmoid', 'sign', 'silu', 'sin', 'sinh', 'slice', 'softmax', 'softmax_backward', 'softmax_cross_entropy', 'softmax_cross_entropy_backward', 'softplus', 'softsign', 'split', 'sqrt', 'square', 'squared_error', 'squeeze', 'stack', 'std', 'stop_gradient', 'stream', 'subtract', 'sum', 'take', 'tan', 'tanh', 'transpose', 'trim_memory', 'trunc', 'var', 'watch', 'watch_parameter', 'where']
+__all__: list[str] = ['Plan', 'PlanState', 'Tensor', 'Update', 'abandon_recording', 'abs', 'absolute_error', 'adadelta_update', 'adagrad_update', 'adam_update', 'adamax_update', 'adaptive_avg_pool2d', 'adaptive_max_pool2d', 'add', 'all', 'any', 'arccos', 'arcsin', 'arctan', 'arctan2', 'argmax', 'argmin', 'argsort', 'asarray', 'assign', 'assign_add', 'avg_pool1d', 'avg_pool2d', 'batch_norm', 'batch_norm_backward', 'batch_norm_inference', 'binary_cross_entropy', 'bincount', 'broadcast_to', 'cast', 'ceil', 'cholesky', 'clip', 'concatenate', 'conv1d', 'conv1d_transpose', 'conv2d', 'conv2d_backward', 'conv2d_transpose', 'copy', 'copysign', 'cos', 'cosh', 'csr_matmul', 'cumsum', 'default_generator', 'depthwise_conv2d', 'det', 'detach', 'diag', 'diagonal', 'digamma', 'divide', 'dropout', 'eigh', 'elu', 'embedding', 'embedding_backward', 'embedding_backward_sparse', 'enter_grad', 'equal', 'erf', 'erfc', 'exit_grad', 'exp', 'expand_dims', 'expm1', 'flip', 'floor', 'floor_divide', 'fma_peak', 'fmod', 'from_dlpack', 'gelu', 'global_avg_pool1d', 'global_avg_pool2d', 'global_max_pool1d', 'global_max_pool2d', 'grad_enabled', 'grad_scope', 'gradients', 'greater', 'greater_equal', 'group_norm', 'group_norm_backward', 'gru', 'gru_backward', 'gru_cell', 'hard_sigmoid', 'huber', 'hypot', 'info', 'inv', 'is_recording', 'isfinite', 'isinf', 'isnan', 'layer_norm', 'layer_norm_backward', 'leaky_relu', 'less', 'less_equal', 'lgamma', 'linear', 'linear_backward', 'lion_update', 'log', 'log10', 'log1p', 'log2', 'log_softmax', 'log_softmax_backward', 'logaddexp', 'logdet', 'logical_and', 'logical_not', 'logical_or', 'logical_xor', 'logits_of', 'logsumexp', 'lstm', 'lstm_backward', 'lstm_cell', 'lstm_cell_backward', 'lstsq', 'make_generator', 'matmul', 'matmul_backward', 'matmul_bf16', 'max', 'max_pool1d', 'max_pool2d', 'maximum', 'mean', 'memory', 'min', 'minimum', 'multiply', 'nadam_update', 'negative', 'no_grad', 'not_equal', 'num_threads', 'one_hot', 'op_names', 'pad', 'pinv', 'pixel_shuffle', 'pixel_unshuffle', 'pointwise_loss', 'pointwise_loss_backward', 'power', 'prod', 'qr', 'random_draw', 'random_integers', 'random_seed', 'reciprocal', 'relu', 'remainder', 'reshape', 'resize2d', 'rms_norm', 'rms_norm_backward', 'rmsprop_update', 'round', 'rsqrt', 'scaled_dot_product_attention', 'scaled_dot_product_attention_backward', 'searchsorted', 'selu', 'set_fusion', 'set_num_threads', 'sgd_update', 'sigmoid', 'sign', 'silu', 'simple_rnn', 'simple_rnn_backward', 'simple_rnn_cell', 'sin', 'sinh', 'slice', 'slogdet', 'softmax', 'softmax_backward', 'softmax_cross_entropy', 'softmax_cross_entropy_backward', 'softplus', 'softsign', 'solve', 'solve_triangular', 'sort', 'sparse_adagrad_update', 'sparse_adam_update', 'sparse_sgd_update', 'split', 'sqrt', 'square', 'squared_error', 'squeeze', 'stack', 'std', 'stop_gradient', 'stream', 'subtract', 'sum', 'svd', 'take', 'take_along_axis', 'tan', 'tanh', 'topk', 'trace', 'transpose', 'tril', 'trim_memory', 'triu', 'trunc', 'upsample1d', 'upsample2d', 'var', 'watch', 'watch_parameter', 'where']
 class Tensor:
     """
     An array that ops can be recorded on.
@@ -269,7 +269,7 @@ class Plan:
         """
 class Update:
     """
-    One fused optimizer update of many parameters (kind 'sgd' or 'adam'). Construction moves the parameters into one arena; gradients are written to .grads; .apply() is one launch.
+    One fused optimizer update of many parameters (kind 'sgd', 'adam', 'adagrad', ...). Construction moves the parameters into one arena; gradients are written to .grads; .apply() is one launch.
     """
     def __init__(self, kind: str, params: collections.abc.Iterable, hyper: dict = {}) -> None:
         ...
@@ -283,7 +283,7 @@ class Update:
         ...
     def state(self) -> dict:
         """
-        Copies: step, rate, and each slot as 'm/0', ...
+        Copies: step, rate, with accumulation the gradients waiting, and each slot as 'm/0', ...
         """
     @property
     def finite(self) -> bool:
@@ -312,6 +312,12 @@ class Update:
     @step.setter
     def step(self, arg1: typing.SupportsInt | typing.SupportsIndex) -> None:
         ...
+    @property
+    def waiting(self) -> int:
+        ...
+    @waiting.setter
+    def waiting(self, arg1: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
 def abandon_recording(why: str) -> None:
     ...
 def abs(x, *, out = None) -> typing.Any:
@@ -322,9 +328,29 @@ def absolute_error(x1, x2, *, out = None) -> typing.Any:
     """
     |x1 - x2|; shapes must agree.
     """
-def adam_update(p, g, m, v, step, lr = 0.001, beta_1 = 0.9, beta_2 = 0.999, epsilon = 1e-07, weight_decay = 0.0, decoupled = False) -> typing.Any:
+def adadelta_update(p, g, accumulated_grad, accumulated_delta, lr = 0.001, rho = 0.95, epsilon = 1e-07, weight_decay = 0.0) -> typing.Any:
     """
-    One Adam step (Kingma & Ba 2014) on p, m and v in place; step counts from 1.
+    One Adadelta step (Zeiler 2012) on p and both slots in place.
+    """
+def adagrad_update(p, g, accumulator, lr = 0.001, epsilon = 1e-07, weight_decay = 0.0) -> typing.Any:
+    """
+    One Adagrad step (Duchi et al. 2011) on p and accumulator in place.
+    """
+def adam_update(p, g, m, v, step, lr = 0.001, beta_1 = 0.9, beta_2 = 0.999, epsilon = 1e-07, weight_decay = 0.0, decoupled = False, vhat = None) -> typing.Any:
+    """
+    One Adam step (Kingma & Ba 2014) on p, m and v in place; step counts from 1. With vhat AMSGrad (Reddi et al. 2018).
+    """
+def adamax_update(p, g, m, u, step, lr = 0.001, beta_1 = 0.9, beta_2 = 0.999, epsilon = 1e-07, weight_decay = 0.0) -> typing.Any:
+    """
+    One Adamax step (Kingma & Ba 2014, section 7) on p, m and u in place; step counts from 1.
+    """
+def adaptive_avg_pool2d(x, output_size, *, out = None) -> typing.Any:
+    """
+    Mean of windows chosen so that images (N, H, W, C) become (N, *output_size, C).
+    """
+def adaptive_max_pool2d(x, output_size, *, out = None) -> typing.Any:
+    """
+    Largest of windows chosen so that images (N, H, W, C) become (N, *output_size, C).
     """
 def add(x1, x2, *, out = None) -> typing.Any:
     """
@@ -362,6 +388,10 @@ def argmin(x, axis = None, keepdims = False, *, out = None) -> typing.Any:
     """
     Position of the first smallest along the axis; over the flat array by default.
     """
+def argsort(x, axis = -1, descending = False, *, out = None) -> typing.Any:
+    """
+    The positions that sort x along the axis; equal elements stay in order.
+    """
 def asarray(x: typing.Any, dtype: typing.Any = None, copy: bool = False) -> Tensor:
     """
     A Tensor over x's memory where that is possible, else over a copy.
@@ -374,9 +404,33 @@ def assign_add(dst, value) -> typing.Any:
     """
     Add value, broadcast, to dst in place; returns dst.
     """
+def avg_pool1d(x, pool_size = 2, strides = None, padding = 'valid', *, out = None) -> typing.Any:
+    """
+    Mean of each window of sequences (N, T, C), over what is in the sequence.
+    """
+def avg_pool2d(x, pool_size = 2, strides = None, padding = 'valid', *, out = None) -> typing.Any:
+    """
+    Mean of each window of images (N, H, W, C), over what is in the image.
+    """
+def batch_norm(x, gamma = None, beta = None, epsilon = 0.001, activation = None) -> typing.Any:
+    """
+    (y, mean, var): each channel of x (batch, ..., C) over all other axes, biased variance.
+    """
+def batch_norm_backward(dy, x, gamma, beta, mean, var, epsilon = 0.001, activation = None, training = True) -> typing.Any:
+    """
+    Gradients (dx, dgamma, dbeta) of batch_norm, or with training=False of batch_norm_inference.
+    """
+def batch_norm_inference(x, gamma, beta, mean, var, epsilon = 0.001, activation = None, *, out = None) -> typing.Any:
+    """
+    activation(gamma (x - mean) / sqrt(var + epsilon) + beta) with the statistics given.
+    """
 def binary_cross_entropy(logits, targets, *, out = None) -> typing.Any:
     """
     max(z, 0) - z t + log(1 + exp(-|z|)), elementwise, from logits z; shapes must agree.
+    """
+def bincount(x, weights = None, length = None, *, out = None) -> typing.Any:
+    """
+    How often each id below `length` occurs, or the sum of its weights; up to the largest id by default.
     """
 def broadcast_to(x, shape, *, out = None) -> typing.Any:
     """
@@ -390,6 +444,10 @@ def ceil(x, *, out = None) -> typing.Any:
     """
     Smallest integer not below x.
     """
+def cholesky(a, upper = False, *, out = None) -> typing.Any:
+    """
+    L of A = L L' (or U of U'U), A symmetric positive definite; reads that triangle of A only. The gradient is symmetric.
+    """
 def clip(x, min = None, max = None, *, out = None) -> typing.Any:
     """
     min(max(x, min), max); give one bound or both.
@@ -398,13 +456,25 @@ def concatenate(xs, axis = 0, *, out = None) -> typing.Any:
     """
     Joined along an axis.
     """
-def conv2d(x, w, b = None, strides = 1, padding = 'valid', dilation = 1, groups = 1, *, out = None) -> typing.Any:
+def conv1d(x, w, b = None, strides = 1, padding = 'valid', dilation = 1, groups = 1, activation = None, *, out = None) -> typing.Any:
     """
-    Convolution of images x (N, H, W, C) with kernels w (KH, KW, C / groups, F).
+    activation(convolution + b) of sequences x (N, T, C) with kernels w (K, C / groups, F). padding is 'valid', 'same', 'causal', an integer or (before, after).
+    """
+def conv1d_transpose(x, w, b = None, strides = 1, padding = 'valid', output_padding = None, dilation = 1, activation = None, *, out = None) -> typing.Any:
+    """
+    The adjoint of conv1d: x (N, T, C), w (K, F, C).
+    """
+def conv2d(x, w, b = None, strides = 1, padding = 'valid', dilation = 1, groups = 1, activation = None, *, out = None) -> typing.Any:
+    """
+    activation(convolution + b) of images x (N, H, W, C) with kernels w (KH, KW, C / groups, F). padding is 'valid', 'same', an integer or ((top, bottom), (left, right)); activation None, 'relu', 'sigmoid' or 'tanh'.
     """
 def conv2d_backward(dy, x, w, strides = 1, padding = 'valid', dilation = 1, groups = 1) -> typing.Any:
     """
-    Gradients (dx, dw, db) of conv2d.
+    Gradients (dx, dw, db) of conv2d without activation.
+    """
+def conv2d_transpose(x, w, b = None, strides = 1, padding = 'valid', output_padding = None, dilation = 1, activation = None, *, out = None) -> typing.Any:
+    """
+    activation(transposed convolution + b), the adjoint of conv2d: x (N, H, W, C), w (KH, KW, F, C). The output has H * strides rows for padding 'same', and max(KH - strides, 0) more for 'valid'.
     """
 def copy(x, *, out = None) -> typing.Any:
     """
@@ -434,8 +504,24 @@ def default_generator() -> Tensor:
     """
     The state that dropout and initializers draw from.
     """
+def depthwise_conv2d(x, w, b = None, strides = 1, padding = 'valid', dilation = 1, activation = None, *, out = None) -> typing.Any:
+    """
+    conv2d of each channel by itself: w (KH, KW, C, multiplier), output channel c * multiplier + m.
+    """
+def det(a, *, out = None) -> typing.Any:
+    """
+    Determinant of each matrix.
+    """
 def detach(t: Tensor) -> Tensor:
     ...
+def diag(x, k = 0, *, out = None) -> typing.Any:
+    """
+    The matrix with x on diagonal k, or that diagonal of a matrix.
+    """
+def diagonal(x, offset = 0, *, out = None) -> typing.Any:
+    """
+    A diagonal of each matrix; a view.
+    """
 def digamma(x, *, out = None) -> typing.Any:
     """
     Slope of lgamma.
@@ -448,9 +534,25 @@ def dropout(x, rate, generator = None, *, out = None) -> typing.Any:
     """
     Each element is 0 with probability rate, else divided by 1 - rate.
     """
+def eigh(a) -> typing.Any:
+    """
+    (w, V) of A V = V diag(w), A symmetric (its lower triangle is read), w ascending. In each vector the first component of (within 1 %) the largest magnitude is positive. Gradients: distinct eigenvalues.
+    """
 def elu(x, alpha = 1.0, *, out = None) -> typing.Any:
     """
     x above 0, alpha (exp(x) - 1) below (Clevert et al. 2015).
+    """
+def embedding(ids, table, *, out = None) -> typing.Any:
+    """
+    Rows of a table (rows, D) by id: ids (...) give (..., D); IndexError when out of range.
+    """
+def embedding_backward(dy, ids, num_embeddings, *, out = None) -> typing.Any:
+    """
+    Gradient of embedding with respect to its table of num_embeddings rows.
+    """
+def embedding_backward_sparse(dy, ids) -> typing.Any:
+    """
+    The rows of embedding_backward that have an id: (ids growing, then -1, to ids.size; their sums, then zeros).
     """
 def enter_grad() -> None:
     ...
@@ -508,6 +610,22 @@ def gelu(x, approximate = False, *, out = None) -> typing.Any:
     """
     x Phi(x) (Hendrycks & Gimpel 2016), by erf or by the tanh approximation.
     """
+def global_avg_pool1d(x, keepdims = False, *, out = None) -> typing.Any:
+    """
+    Mean of each channel over time.
+    """
+def global_avg_pool2d(x, keepdims = False, *, out = None) -> typing.Any:
+    """
+    Mean of each channel of each image.
+    """
+def global_max_pool1d(x, keepdims = False, *, out = None) -> typing.Any:
+    """
+    Largest of each channel over time.
+    """
+def global_max_pool2d(x, keepdims = False, *, out = None) -> typing.Any:
+    """
+    Largest of each channel of each image.
+    """
 def grad_enabled() -> bool:
     ...
 def gradients(y: Tensor, xs: typing.Any, out: typing.Any = None, seed: typing.Any = None) -> list[Tensor]:
@@ -521,6 +639,26 @@ def greater(x1, x2, *, out = None) -> typing.Any:
 def greater_equal(x1, x2, *, out = None) -> typing.Any:
     """
     x1 >= x2.
+    """
+def group_norm(x, groups, gamma = None, beta = None, epsilon = 0.001, activation = None, *, out = None) -> typing.Any:
+    """
+    Each group of neighbouring channels of each x[i] (batch, ..., C); groups=C is instance norm.
+    """
+def group_norm_backward(dy, x, groups, gamma = None, beta = None, epsilon = 0.001, activation = None) -> typing.Any:
+    """
+    Gradients (dx, dgamma, dbeta) of group_norm.
+    """
+def gru(x, w, u, b = None, h = None, activation = 'tanh', recurrent_activation = 'sigmoid', reset_after = True, mask = None, reverse = False) -> typing.Any:
+    """
+    States (y, h) of a GRU over x (B, T, F): w (F, 3H), u (H, 3H), b (2, 3H), or (3H) without reset_after, h (B, H); gates z, r, h. mask and reverse as in simple_rnn.
+    """
+def gru_backward(dy, dh, x, w, u, b = None, h = None, activation = 'tanh', recurrent_activation = 'sigmoid', reset_after = True, mask = None, reverse = False) -> typing.Any:
+    """
+    Gradients [dx, dw, du, db, dh] of gru.
+    """
+def gru_cell(x, h, w, u, b = None, activation = 'tanh', recurrent_activation = 'sigmoid', reset_after = True, *, out = None) -> typing.Any:
+    """
+    One step of gru: x (B, F), h (B, H).
     """
 def hard_sigmoid(x, *, out = None) -> typing.Any:
     """
@@ -538,6 +676,10 @@ def info() -> dict:
     """
     Version, ISA in use, ISAs usable here, threads, and why there is no CUDA.
     """
+def inv(a, *, out = None) -> typing.Any:
+    """
+    Inverse of each matrix; solve is faster and more accurate where it will do.
+    """
 def is_recording() -> bool:
     ...
 def isfinite(x, *, out = None) -> typing.Any:
@@ -551,6 +693,14 @@ def isinf(x, *, out = None) -> typing.Any:
 def isnan(x, *, out = None) -> typing.Any:
     """
     Is x NaN?
+    """
+def layer_norm(x, gamma = None, beta = None, axis = -1, epsilon = 0.001, activation = None, *, out = None) -> typing.Any:
+    """
+    Over the last axes of x: activation(gamma (x - mean) / sqrt(var + epsilon) + beta).
+    """
+def layer_norm_backward(dy, x, gamma = None, beta = None, axis = -1, epsilon = 0.001, activation = None) -> typing.Any:
+    """
+    Gradients (dx, dgamma, dbeta) of layer_norm.
     """
 def leaky_relu(x, negative_slope = 0.2, *, out = None) -> typing.Any:
     """
@@ -568,9 +718,17 @@ def lgamma(x, *, out = None) -> typing.Any:
     """
     log |Gamma(x)|.
     """
-def linear(x, w, b = None, activation = None, *, out = None) -> typing.Any:
+def linear(x, w, b = None, activation = None, residual = None, *, out = None) -> typing.Any:
     """
-    activation(x @ w + b): x (..., in), w (in, out), b (out); activation None, 'relu', 'sigmoid' or 'tanh'.
+    activation(x @ w + b + residual): x (..., in), w (in, out), b (out), residual (..., out). Activations: None, 'relu', 'sigmoid', 'tanh', 'leaky_relu' (slope 0.2), 'elu', 'selu', 'softplus', 'gelu', 'gelu_tanh', 'silu'.
+    """
+def linear_backward(dy, x, w, y, activation = None) -> typing.Any:
+    """
+    Gradients (dx, dw, db, dz) of linear; dz is that of x @ w + b + residual. y is linear's output, or for 'gelu', 'gelu_tanh' and 'silu' what the activation was applied to.
+    """
+def lion_update(p, g, m, lr = 0.001, beta_1 = 0.9, beta_2 = 0.99, weight_decay = 0.0) -> typing.Any:
+    """
+    One Lion step (Chen et al. 2023) on p and m in place.
     """
 def log(x, *, out = None) -> typing.Any:
     """
@@ -600,6 +758,10 @@ def logaddexp(x1, x2, *, out = None) -> typing.Any:
     """
     log(exp(x1) + exp(x2)), without overflow.
     """
+def logdet(a, *, out = None) -> typing.Any:
+    """
+    log(det A) of a symmetric positive definite A, by cholesky.
+    """
 def logical_and(x1, x2, *, out = None) -> typing.Any:
     """
     Both not 0.
@@ -624,13 +786,25 @@ def logsumexp(x, axis = None, keepdims = False, *, out = None) -> typing.Any:
     """
     log(sum(exp(x))) over the axes, without overflow.
     """
-def lstm_cell(x, h, c, w, u, b = None, activation = 'tanh') -> typing.Any:
+def lstm(x, w, u, b = None, h = None, c = None, activation = 'tanh', recurrent_activation = 'sigmoid', mask = None, reverse = False) -> typing.Any:
+    """
+    States (y, h, c) of an LSTM over x (B, T, F): w (F, 4H), u (H, 4H), b (4H), h and c (B, H); gates i, f, c, o. mask and reverse as in simple_rnn.
+    """
+def lstm_backward(dy, dh, dc, x, w, u, b = None, h = None, c = None, activation = 'tanh', recurrent_activation = 'sigmoid', mask = None, reverse = False) -> typing.Any:
+    """
+    Gradients [dx, dw, du, db, dh, dc] of lstm.
+    """
+def lstm_cell(x, h, c, w, u, b = None, activation = 'tanh', recurrent_activation = 'sigmoid') -> typing.Any:
     """
     One LSTM step (h, c): x (B, F), h and c (B, H), w (F, 4H), u (H, 4H), b (4H); gates i, f, c, o.
     """
-def lstm_cell_backward(dh, dc, x, h, c, w, u, b = None, activation = 'tanh') -> typing.Any:
+def lstm_cell_backward(dh, dc, x, h, c, w, u, b = None, activation = 'tanh', recurrent_activation = 'sigmoid') -> typing.Any:
     """
     Gradients [dx, dh, dc, dw, du(, db)] of lstm_cell.
+    """
+def lstsq(a, b, rcond = None) -> typing.Any:
+    """
+    (x, residuals, rank, s): the x of least norm that minimises |A x - b|, squared residuals per column (also where NumPy gives none), rank and singular values of A.
     """
 def make_generator(seed: typing.Any) -> Tensor:
     ...
@@ -642,9 +816,21 @@ def matmul_backward(dy, x1, x2) -> typing.Any:
     """
     Gradients (dx1, dx2) of matmul.
     """
+def matmul_bf16(x1, x2, *, out = None) -> typing.Any:
+    """
+    matmul of float32 arrays, rounded to bfloat16 (to nearest, ties to even) and summed in float32; the gradients are such products too.
+    """
 def max(x, axis = None, keepdims = False, *, out = None) -> typing.Any:
     """
     Largest over the axes; NaN wins. Ties share the gradient.
+    """
+def max_pool1d(x, pool_size = 2, strides = None, padding = 'valid', *, out = None) -> typing.Any:
+    """
+    Largest of each window of sequences (N, T, C); its first place takes the gradient.
+    """
+def max_pool2d(x, pool_size = 2, strides = None, padding = 'valid', *, out = None) -> typing.Any:
+    """
+    Largest of each window of images (N, H, W, C); its first place takes the gradient.
     """
 def maximum(x1, x2, *, out = None) -> typing.Any:
     """
@@ -670,6 +856,10 @@ def multiply(x1, x2, *, out = None) -> typing.Any:
     """
     x1 * x2.
     """
+def nadam_update(p, g, m, v, step, lr = 0.001, beta_1 = 0.9, beta_2 = 0.999, epsilon = 1e-07, weight_decay = 0.0) -> typing.Any:
+    """
+    One Nadam step (Dozat 2016) on p, m and v in place; step counts from 1.
+    """
 def negative(x, *, out = None) -> typing.Any:
     """
     -x.
@@ -684,15 +874,35 @@ def num_threads() -> int:
     """
 def one_hot(x, num_classes, dtype = 'float32', *, out = None) -> typing.Any:
     """
-    Rows with a 1 at the id; ids out of range give zeros.
+    Rows with a 1 at the id; IndexError when one is out of range.
     """
 def op_names() -> list:
     """
     The names in ops.def.
     """
-def pad(x, pad_width, value = 0.0, *, out = None) -> typing.Any:
+def pad(x, pad_width, value = 0.0, mode = 'constant', *, out = None) -> typing.Any:
     """
-    A border of a constant: an int, (before, after), or a pair for each dimension.
+    A border: an int, (before, after), or a pair for each dimension. Of a constant, or of x: mode 'reflect', 'symmetric', 'edge' or 'wrap'.
+    """
+def pinv(a, rcond = None, *, out = None) -> typing.Any:
+    """
+    Pseudo-inverse; singular values up to rcond times the largest count as 0. Gradients: constant rank.
+    """
+def pixel_shuffle(x, factor, *, out = None) -> typing.Any:
+    """
+    Channels to space: (N, H, W, f f C) gives (N, f H, f W, C).
+    """
+def pixel_unshuffle(x, factor, *, out = None) -> typing.Any:
+    """
+    Space to channels, the inverse of pixel_shuffle: (N, f H, f W, C) gives (N, H, W, f f C).
+    """
+def pointwise_loss(prediction, target, loss, parameter = 0.0, reduction = 'none', *, out = None) -> typing.Any:
+    """
+    A loss of each prediction and target, 'squared_error', 'poisson', ..., or its mean or sum over the last axis; parameter is huber's delta, elsewhere what keeps arguments away from 0. Shapes must agree.
+    """
+def pointwise_loss_backward(dy, prediction, target, loss, parameter = 0.0, reduction = 'none', of_target = False, *, out = None) -> typing.Any:
+    """
+    Gradient of pointwise_loss with respect to the prediction, or to the target.
     """
 def power(x1, x2, *, out = None) -> typing.Any:
     """
@@ -701,6 +911,10 @@ def power(x1, x2, *, out = None) -> typing.Any:
 def prod(x, axis = None, keepdims = False, *, out = None) -> typing.Any:
     """
     Product over the axes.
+    """
+def qr(a, mode = 'reduced') -> typing.Any:
+    """
+    (Q, R) of A = Q R with R upper triangular, signs as LAPACK's; mode 'reduced' or 'complete'.
     """
 def random_draw(shape, kind, low, high, dtype, generator = None, *, out = None) -> typing.Any:
     """
@@ -730,6 +944,22 @@ def reshape(x, shape, *, out = None) -> typing.Any:
     """
     The same elements under another shape; one size may be -1.
     """
+def resize2d(x, size, interpolation = 'bilinear', *, out = None) -> typing.Any:
+    """
+    Images (N, H, W, C) resized to `size`, 'bilinear' or 'nearest', half-pixel centres.
+    """
+def rms_norm(x, gamma = None, axis = -1, epsilon = 1e-06, activation = None, *, out = None) -> typing.Any:
+    """
+    Over the last axes of x: activation(gamma x / sqrt(mean(x^2) + epsilon)).
+    """
+def rms_norm_backward(dy, x, gamma = None, axis = -1, epsilon = 1e-06, activation = None) -> typing.Any:
+    """
+    Gradients (dx, dgamma) of rms_norm.
+    """
+def rmsprop_update(p, g, v, lr = 0.001, rho = 0.9, momentum = 0.0, epsilon = 1e-07, velocity = None, average = None, weight_decay = 0.0) -> typing.Any:
+    """
+    One RMSprop step (Hinton 2012) on p and v in place; with velocity for momentum, with average centered (Graves 2013).
+    """
 def round(x, *, out = None) -> typing.Any:
     """
     Nearest integer, halves to even.
@@ -737,6 +967,18 @@ def round(x, *, out = None) -> typing.Any:
 def rsqrt(x, *, out = None) -> typing.Any:
     """
     1 / sqrt(x).
+    """
+def scaled_dot_product_attention(q, k, v, mask = None, is_causal = False, dropout = 0.0, scale = None, generator = None, *, out = None) -> typing.Any:
+    """
+    softmax(scale q k' + mask) v for q (B, T, H, D), k (B, S, G, D), v (B, S, G, E), G dividing H.
+    """
+def scaled_dot_product_attention_backward(dy, q, k, v, mask = None, is_causal = False, dropout = 0.0, scale = None, generator = None) -> typing.Any:
+    """
+    Gradients (dq, dk, dv) of scaled_dot_product_attention.
+    """
+def searchsorted(sorted, values, side = 'left', *, out = None) -> typing.Any:
+    """
+    Where values belong in a sorted array: before equal elements ('left') or after them ('right').
     """
 def selu(x, *, out = None) -> typing.Any:
     """
@@ -766,6 +1008,18 @@ def silu(x, *, out = None) -> typing.Any:
     """
     x sigmoid(x), also called swish.
     """
+def simple_rnn(x, w, u, b = None, h = None, activation = 'tanh', mask = None, reverse = False) -> typing.Any:
+    """
+    States (y, h) of a plain recurrence over x (B, T, F): w (F, H), u (H, H), b (H), h (B, H), y (B, T, H). Where mask (B, T) is false a row keeps its state; reverse runs from the last step to the first.
+    """
+def simple_rnn_backward(dy, dh, x, w, u, b = None, h = None, activation = 'tanh', mask = None, reverse = False) -> typing.Any:
+    """
+    Gradients [dx, dw, du, db, dh] of simple_rnn.
+    """
+def simple_rnn_cell(x, h, w, u, b = None, activation = 'tanh', *, out = None) -> typing.Any:
+    """
+    One step of simple_rnn: x (B, F), h (B, H).
+    """
 def sin(x, *, out = None) -> typing.Any:
     """
     Sine, x in radians.
@@ -777,6 +1031,10 @@ def sinh(x, *, out = None) -> typing.Any:
 def slice(x, start, stop, step, *, out = None) -> typing.Any:
     """
     A view: one start, stop and step for each dimension, clamped to it; with a negative step, stop -1 is before the first element.
+    """
+def slogdet(a) -> typing.Any:
+    """
+    (sign, log |det A|) of each matrix; sign 0 and -inf if singular.
     """
 def softmax(x, axis = -1, *, out = None) -> typing.Any:
     """
@@ -801,6 +1059,30 @@ def softplus(x, *, out = None) -> typing.Any:
 def softsign(x, *, out = None) -> typing.Any:
     """
     x / (1 + |x|).
+    """
+def solve(a, b, *, out = None) -> typing.Any:
+    """
+    X of A X = B: a (..., N, N), b (N,) or (..., N, K).
+    """
+def solve_triangular(a, b, lower = True, trans = False, unit_diagonal = False, *, out = None) -> typing.Any:
+    """
+    X of A X = B (or A'X = B) for a triangular A (..., N, N); b (N,) or (..., N, K).
+    """
+def sort(x, axis = -1, descending = False, *, out = None) -> typing.Any:
+    """
+    Sorted along the axis, or flat with None; NaN counts as the largest. Stable.
+    """
+def sparse_adagrad_update(p, ids, g, accumulator, lr = 0.001, epsilon = 1e-07, weight_decay = 0.0) -> typing.Any:
+    """
+    One Adagrad step on the rows of p that ids names, from one row of g an id; rows of equal ids are added up. The same as the dense step on the added-up gradient.
+    """
+def sparse_adam_update(p, ids, g, m, v, step, lr = 0.001, beta_1 = 0.9, beta_2 = 0.999, epsilon = 1e-07, weight_decay = 0.0) -> typing.Any:
+    """
+    One lazy Adam step on the rows of p that ids names, from one row of g an id; rows of equal ids are added up. Other rows and their slots stay as they are, which dense Adam would move.
+    """
+def sparse_sgd_update(p, ids, g, lr = 0.01, momentum = 0.0, velocity = None, nesterov = False, weight_decay = 0.0) -> typing.Any:
+    """
+    One SGD step on the rows of p that ids names, from one row of g an id; rows of equal ids are added up. Other rows and their slots stay as they are.
     """
 def split(x, indices_or_sections, axis = 0) -> typing.Any:
     """
@@ -846,9 +1128,17 @@ def sum(x, axis = None, keepdims = False, *, out = None) -> typing.Any:
     """
     Sum over the axes (all by default); bool and integers give int64.
     """
+def svd(a, full_matrices = False) -> typing.Any:
+    """
+    (U, s, V') of A = U diag(s) V', s descending; signs of U's columns as eigh's. Gradients: distinct, nonzero singular values.
+    """
 def take(x, indices, axis = None, *, out = None) -> typing.Any:
     """
     Elements by position along the axis; IndexError when out of range.
+    """
+def take_along_axis(x, indices, axis = -1, *, out = None) -> typing.Any:
+    """
+    Elements by position along the axis, each line with positions of its own.
     """
 def tan(x, *, out = None) -> typing.Any:
     """
@@ -858,17 +1148,41 @@ def tanh(x, *, out = None) -> typing.Any:
     """
     Hyperbolic tangent.
     """
+def topk(x, k, axis = -1) -> typing.Any:
+    """
+    (values, positions) of the k largest along the axis, the largest first, of equal ones the first.
+    """
+def trace(x, offset = 0, *, out = None) -> typing.Any:
+    """
+    Sum of a diagonal of each matrix.
+    """
 def transpose(x, axes = None, *, out = None) -> typing.Any:
     """
     Axes in another order, reversed by default; a view.
+    """
+def tril(x, k = 0, *, out = None) -> typing.Any:
+    """
+    Matrices with zeros above diagonal k.
     """
 def trim_memory() -> None:
     """
     Give unused memory back to the system.
     """
+def triu(x, k = 0, *, out = None) -> typing.Any:
+    """
+    Matrices with zeros below diagonal k.
+    """
 def trunc(x, *, out = None) -> typing.Any:
     """
     Towards zero.
+    """
+def upsample1d(x, size = 2, *, out = None) -> typing.Any:
+    """
+    Sequences (N, T, C) with each step repeated `size` times.
+    """
+def upsample2d(x, size = 2, interpolation = 'nearest', *, out = None) -> typing.Any:
+    """
+    Images (N, H, W, C) enlarged `size` times: 'nearest' repeats pixels, 'bilinear' blends them.
     """
 def var(x, axis = None, ddof = 0.0, keepdims = False, *, out = None) -> typing.Any:
     """

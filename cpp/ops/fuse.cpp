@@ -83,20 +83,31 @@ class Joined {
 
 // -- the patterns: each looks at launch i, writes what stands for it and its neighbours, and returns how many it took ----
 
+Activation activation_of(UnaryOp op) {
+  switch (op) {
+    case UnaryOp::relu: return Activation::relu;
+    case UnaryOp::sigmoid: return Activation::sigmoid;
+    case UnaryOp::tanh: return Activation::tanh;
+    default: return Activation::none;
+  }
+}
+
+bool is_flat(const UnaryArgs& a, int64_t n) {
+  return a.ndim == 1 && a.shape[0] == n && a.stride_x[0] == 1 && a.stride_y[0] == 1;
+}
+bool is_flat(const BinaryArgs& a, int64_t n) {
+  return a.ndim == 1 && a.shape[0] == n && a.stride_a[0] == 1 && a.stride_b[0] == 1 && a.stride_y[0] == 1;
+}
+
 // A matrix product, then relu, sigmoid or tanh of it: the product's own epilogue does it.
 size_t product_then_activation(const Recorded& r, size_t i, Joined& out) {
   GemmArgs gemm;
   UnaryArgs unary;
   if (!r.is(i, kernels().linalg.gemm, gemm) || !r.is(i + 1, kernels().elementwise.unary, unary)) return 0;
-  const Activation activation = unary.op == UnaryOp::relu      ? Activation::relu
-                                : unary.op == UnaryOp::sigmoid ? Activation::sigmoid
-                                : unary.op == UnaryOp::tanh    ? Activation::tanh
-                                                               : Activation::none;
+  const Activation activation = activation_of(unary.op);
   if (activation == Activation::none || gemm.activation != Activation::none || gemm.accumulate) return 0;
   const int64_t n = gemm.batch * gemm.m * gemm.n;
   const bool whole = gemm.ldc == gemm.n && (gemm.batch == 1 || gemm.batch_c == gemm.m * gemm.n);
-  const bool flat =
-      unary.ndim == 1 && unary.shape[0] == n && unary.stride_x[0] == 1 && unary.stride_y[0] == 1;
   if (!whole || !is_flat(unary, n) || unary.x != gemm.c || !r.passing(gemm.c, i, i + 1)) return 0;
   if (unary.y != gemm.c && r.touches(i, unary.y, static_cast<size_t>(n) * itemsize(gemm.dtype))) return 0;
   gemm.activation = activation;
