@@ -80,7 +80,7 @@ PL_INLINE lanes<T> read_offsets(const I* p, Whole) {
 template <class T, class I>
 PL_INLINE lanes<T> read_offsets(const I* p, First first) {
   I some[width<T>] = {};
-  __builtin_memcpy(some, p, static_cast<size_t>(first.n) * sizeof(I));
+  for (int64_t i = 0; i < width<T> && i < first.n; ++i) some[i] = p[i];
   return load_offsets<T>(some);
 }
 template <class T, class I>

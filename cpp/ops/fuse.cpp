@@ -120,7 +120,8 @@ size_t product_then_activation(const Recorded& r, size_t i, Joined& out) {
 size_t norm_then_activation(const Recorded& r, size_t i, Joined& out) {
   ChannelNormArgs norm;
   UnaryArgs unary;
-  if (!r.is(i, kernels().norm.channel_norm, norm) || !r.is(i + 1, kernels().elementwise.unary, unary)) return 0;
+  if (!r.is(i, kernels().norm.channel_norm, norm) || !r.is(i + 1, kernels().elementwise.unary, unary))
+    return 0;
   const Activation activation = activation_of(unary.op);
   if (activation == Activation::none || norm.activation != Activation::none || !norm.y) return 0;
   const int64_t n = norm.n * norm.s * norm.c;
@@ -136,7 +137,8 @@ size_t norm_then_activation(const Recorded& r, size_t i, Joined& out) {
 size_t slope_then_norm_backward(const Recorded& r, size_t i, Joined& out) {
   BinaryArgs slope;
   ChannelNormBackwardArgs norm;
-  if (!r.is(i, kernels().elementwise.binary, slope) || !r.is(i + 1, kernels().norm.channel_norm_backward, norm))
+  if (!r.is(i, kernels().elementwise.binary, slope) ||
+      !r.is(i + 1, kernels().norm.channel_norm_backward, norm))
     return 0;
   if (slope.op != BinaryOp::relu_grad || norm.activation != Activation::none) return 0;
   const int64_t n = norm.n * norm.s * norm.c;
@@ -146,7 +148,8 @@ size_t slope_then_norm_backward(const Recorded& r, size_t i, Joined& out) {
   if (norm.dx && r.touches(i, norm.dx, bytes) && norm.dx != slope.y && norm.dx != slope.a) return 0;
   norm.activation = Activation::relu;
   norm.dy = slope.a;
-  out.add(std::string(r.launch(i).name) + "+" + r.launch(i + 1).name, kernels().norm.channel_norm_backward, norm);
+  out.add(std::string(r.launch(i).name) + "+" + r.launch(i + 1).name, kernels().norm.channel_norm_backward,
+          norm);
   return 2;
 }
 
@@ -174,7 +177,8 @@ size_t pointwise_run(const Recorded& r, size_t i, Joined& out) {
 }
 
 using Pattern = size_t (*)(const Recorded&, size_t, Joined&);
-constexpr Pattern kPatterns[] = {product_then_activation, norm_then_activation, slope_then_norm_backward, pointwise_run};
+constexpr Pattern kPatterns[] = {product_then_activation, norm_then_activation, slope_then_norm_backward,
+                                 pointwise_run};
 
 }  // namespace
 

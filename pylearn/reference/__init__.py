@@ -14,7 +14,6 @@ from .binary import *
 from .binary import __all__ as _binary
 from .conv import *
 from .conv import __all__ as _conv
-from .conv import conv2d, conv2d_backward, same_padding
 from .decomp import *
 from .decomp import __all__ as _decomp
 from .elementwise import *
@@ -25,10 +24,10 @@ from .linalg import *
 from .linalg import __all__ as _linalg
 from .loss import *
 from .loss import __all__ as _loss
-from .pool import *
-from .pool import __all__ as _pool
 from .norm import *
 from .norm import __all__ as _norm
+from .pool import *
+from .pool import __all__ as _pool
 from .random import dropout, philox, uniform
 from .reduce import *
 from .reduce import __all__ as _reduce
@@ -38,11 +37,10 @@ from .rnn import *
 from .rnn import __all__ as _rnn
 from .shape import *
 from .shape import __all__ as _shape
-from .update import *
-from .update import __all__ as _update
 from .sort import *
 from .sort import __all__ as _sort
-from .update import adam_update, assign, assign_add, sgd_update
+from .update import *
+from .update import __all__ as _update
 
 __all__ = [
     *_elementwise,
