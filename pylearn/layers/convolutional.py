@@ -132,16 +132,8 @@ class _Conv(Layer):
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         check_rank(self, input_shape, self.rank)
-        places = [
-            window_size(n, *window)
-            for n, *window in zip(
-                input_shape[1:-1],
-                self.kernel_size,
-                self.strides,
-                [self.padding] * self.rank,
-                self.dilation_rate,
-            )
-        ]
+        windows = zip(input_shape[1:-1], self.kernel_size, self.strides, self.dilation_rate, strict=True)
+        places = [window_size(n, size, stride, self.padding, apart) for n, size, stride, apart in windows]
         if 0 in places:
             raise ValueError(
                 f"{self.name}: a kernel of {self.kernel_size} does not fit into rows of shape {input_shape[1:]}"

@@ -138,7 +138,7 @@ class SimpleRNN(_Recurrent):
 
     def _sequence(self, x: Any, states: list[Any], mask: Any, reverse: bool) -> list[Any]:
         return list(ops.simple_rnn(
-            x, self.kernel, self.recurrent_kernel, self.bias, *states, activation=self.activation, mask=mask,
+            x, self.kernel, self.recurrent_kernel, self.bias, states[0], activation=self.activation, mask=mask,
             reverse=reverse,
         ))  # fmt: skip
 
@@ -197,7 +197,7 @@ class LSTM(_Recurrent):
 
     def _sequence(self, x: Any, states: list[Any], mask: Any, reverse: bool) -> list[Any]:
         return list(ops.lstm(
-            x, self.kernel, self.recurrent_kernel, self.bias, *states, activation=self.activation,
+            x, self.kernel, self.recurrent_kernel, self.bias, states[0], states[1], activation=self.activation,
             recurrent_activation=self.recurrent_activation, mask=mask, reverse=reverse,
         ))  # fmt: skip
 
@@ -251,7 +251,7 @@ class GRU(_Recurrent):
 
     def _sequence(self, x: Any, states: list[Any], mask: Any, reverse: bool) -> list[Any]:
         return list(ops.gru(
-            x, self.kernel, self.recurrent_kernel, self.bias, *states, activation=self.activation,
+            x, self.kernel, self.recurrent_kernel, self.bias, states[0], activation=self.activation,
             recurrent_activation=self.recurrent_activation, reset_after=self.reset_after, mask=mask, reverse=reverse,
         ))  # fmt: skip
 

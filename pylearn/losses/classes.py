@@ -212,8 +212,8 @@ def _smoothing(value: float) -> float:
 class CategoricalCrossentropy(_Formula):
     """-sum_k y_k log p_k, one-hot targets (N, …, K)."""
 
-    function = staticmethod(of_classes.categorical_crossentropy)
-    settings = ("from_logits", "label_smoothing", "axis")
+    function: Callable[..., Any] = staticmethod(of_classes.categorical_crossentropy)
+    settings: tuple[str, ...] = ("from_logits", "label_smoothing", "axis")
     target = staticmethod(checks.one_hot)
 
     def __init__(
@@ -268,8 +268,8 @@ class SparseCategoricalCrossentropy(_Formula):
 class BinaryCrossentropy(_Formula):
     """mean(-y log p - (1 - y) log(1 - p)), targets in [0, 1]."""
 
-    function = staticmethod(of_classes.binary_crossentropy)
-    settings = ("from_logits", "label_smoothing")
+    function: Callable[..., Any] = staticmethod(of_classes.binary_crossentropy)
+    settings: tuple[str, ...] = ("from_logits", "label_smoothing")
     target = staticmethod(checks.probabilities)
 
     def __init__(self, from_logits: bool = False, label_smoothing: float = 0.0, **kwargs: Any) -> None:
@@ -297,7 +297,7 @@ class Dice(_Formula):
     """1 - 2 sum(y ŷ) / (sum(y) + sum(ŷ)), over the whole batch unless ``axis`` says otherwise."""
 
     function = staticmethod(of_numbers.dice)
-    settings = ("axis",)
+    settings: tuple[str, ...] = ("axis",)
 
     def __init__(self, axis: of_numbers.Axis = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)

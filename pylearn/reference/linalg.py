@@ -1,6 +1,7 @@
 """Matrix products."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -33,7 +34,7 @@ def _gelu_tanh_slope(z):
 
 
 # Their slopes: functions of the output, but of the input for gelu, gelu_tanh and silu.
-SLOPES = {
+SLOPES: dict[str | None, Callable[[np.ndarray], np.ndarray]] = {
     None: np.ones_like,
     "relu": lambda y: np.where(y > 0, 1.0, 0.0),
     "sigmoid": lambda y: y * (1 - y),
