@@ -6,14 +6,14 @@ missing. `python tests/op_samples.py` prints what each record holds.
 
 from __future__ import annotations
 
-from samples import conv, decomp, linalg, loss, pointwise, reduce, rnn, shape, update
+from samples import conv, decomp, linalg, loss, pointwise, reduce, rnn, shape, triangles, update
 from samples.record import Bad, Op, Sample, rng_for
 
 __all__ = ["RECORDS", "Bad", "Op", "Sample", "errors_of", "samples_of"]
 
 RECORDS: dict[str, Op] = {
     op.name: op
-    for family in (pointwise, reduce, linalg, decomp, shape, loss, conv, rnn, update)
+    for family in (pointwise, reduce, linalg, decomp, triangles, shape, loss, conv, rnn, update)
     for op in family.OPS
 }
 
