@@ -21,6 +21,7 @@ from samples import (
     rnn,
     shape,
     sort,
+    triangles,
     update,
 )
 from samples.record import Bad, Op, Sample, rng_for
@@ -44,6 +45,7 @@ RECORDS: dict[str, Op] = {
         rnn,
         shape,
         sort,
+        triangles,
         update,
     )
     for op in family.OPS

@@ -20,7 +20,8 @@ constexpr int64_t cholesky_ld(int64_t n) {
 }
 
 // U'U = the square on the diagonal of R rows, and the substitution of the head's other columns, in registers; `keep`
-// columns are written. What is left below the diagonal has no meaning. Returns the row (from 1) of the first pivot that is not positive, or 0.
+// columns are written. What is left below the diagonal has no meaning. Returns the row (from 1) of the first pivot
+// that is not positive, or 0.
 template <class T, int R>
 int64_t factor_head(T* u, int64_t ld, int64_t keep, Coefficients<T>& f) {
   constexpr int W = width<T>, C = kHead<T> / W;

@@ -2,8 +2,9 @@
 //
 // Golub and Kahan: Householder reflections from both sides make A upper bidiagonal, and implicit QR (with a zero
 // shift where that keeps small singular values accurate; Demmel and Kahan 1990, as LAPACK's bdsqr) makes that
-// diagonal. A wide matrix is turned first, a tall one replaced by the R of its QR factors. A step of the first phase passes over the rest of A twice: once for the
-// product with the left reflection (parallel over columns), once for the update and the right reflection (over rows).
+// diagonal. A wide matrix is turned first, a tall one replaced by the R of its QR factors. A step of the first
+// phase passes over the rest of A twice: once for the product with the left reflection (parallel over columns),
+// once for the update and the right reflection (over rows).
 #pragma once
 #include "kernels/decomp.h"
 #include "kernels/decomp_eigh.h"
