@@ -434,8 +434,7 @@ std::tuple<Tensor, Tensor> pointwise_backward(const Pointwise& p, const Tensor& 
 // x w + h u + b
 Tensor gates_of_step(const RnnInputs& in) {
   const Tensor x = plain(in.x), h = plain(*in.h), w = plain(in.w), u = plain(in.u);
-  const Tensor z =
-      gemm(x, w, plain(in.b), Activation::none, empty({x.shape(0), w.shape(1)}, x.dtype()));
+  const Tensor z = gemm(x, w, plain(in.b), Activation::none, empty({x.shape(0), w.shape(1)}, x.dtype()));
   if (z.size() == 0 || h.size() == 0) return z;
   GemmArgs args{};
   args.dtype = x.dtype();
