@@ -66,6 +66,18 @@ def test_rules_equal_their_references(rule):
         np.testing.assert_allclose(got.numpy(), p, rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.parametrize("step", [999, 1000, 1001, 5000, 2**40])
+def test_nadam_at_late_steps(step):
+    """What its momentum has multiplied up to is found at once, also from a loaded step."""
+    optimizer, weight = Nadam(0.1, beta_1=0.999), pylearn.asarray(np.ones(3))
+    optimizer.build([weight])
+    optimizer.load_state({"0/step": step - 1, "0/rate": 0.1, "0/m/0": np.ones(3), "0/v/0": np.ones(3)})
+    optimizer.apply([np.full(3, 2.0)])
+    want, m, v = np.ones(3), np.ones(3), np.ones(3)
+    reference.nadam_update(want, np.full(3, 2.0), m, v, min(step, 60_000), 0.1, beta_1=0.999)
+    np.testing.assert_allclose(weight.numpy(), want, rtol=1e-12)
+
+
 def test_sizes_around_a_chunk_and_many_threads():
     """Parameters that end before, on and behind the edge of a chunk of work."""
     shapes = [(n,) for n in (2**15 - 16, 5, 11, 2**15, 2**15 + 1, 1, 3 * 2**15 - 7)]

@@ -367,7 +367,15 @@ template <class T>
 void sparse_typed(const SparseOptimArgs& a) {
   OptimScalars& scalars = *a.scalars;
   if (!ids_inside(a)) return;
-  scalars.finite = all_finite(static_cast<const T*>(a.table.g), a.n * a.cols) ? 1 : 0;
+  const T* g = static_cast<const T*>(a.table.g);
+  int32_t bad = 0;
+  parallel_for(
+      a.n * a.cols, kOptimChunk,
+      [&](int64_t begin, int64_t end) {
+        if (!all_finite(g + begin, end - begin)) __atomic_store_n(&bad, 1, __ATOMIC_RELAXED);
+      },
+      false);
+  scalars.finite = !bad;
   if (!scalars.finite) {
     scalars.skipped += 1;
     return;

@@ -52,7 +52,7 @@ struct OptimScalars {
   int64_t step;     // updates done so far; the kernel adds one
   int64_t skipped;  // calls skipped because something was not finite; the kernel adds one
   int64_t waiting;  // gradients in the segments' sums
-  double product;   // nadam's B(product_step), found again when the step is not the next one
+  double product;   // nadam's B(product_step), found again when the step is not behind it
   int64_t product_step;
   int32_t finite;  // out: 1 unless this call was skipped
   int32_t reserved;

@@ -13,15 +13,16 @@ struct StepFactors {
   double first = 1, second = 1, third = 1;
 };
 
-// b(1) ... b(t), from the product that the update before left, or from the beginning: the same bits either way.
+// b(1) ... b(t). The first kNadamWarm factors from the product that the update before left, or from the beginning: the
+// same bits either way; behind them 0.96^t no longer counts and every factor is beta_1.
+constexpr int64_t kNadamWarm = 1000;
 inline double nadam_momentum(double beta_1, double t) { return beta_1 * (1 - 0.5 * __builtin_pow(0.96, t)); }
 inline double nadam_product(double beta_1, OptimScalars& s) {
-  const int64_t t = s.step + 1;
-  if (s.product_step < 1 || s.product_step > t) s.product_step = 0, s.product = 1;
-  for (; s.product_step < t && s.product != 0; ++s.product_step)
+  const int64_t t = s.step + 1, warm = t < kNadamWarm ? t : kNadamWarm;
+  if (s.product_step < 1 || s.product_step > warm) s.product_step = 0, s.product = 1;
+  for (; s.product_step < warm; ++s.product_step)
     s.product *= nadam_momentum(beta_1, static_cast<double>(s.product_step + 1));
-  s.product_step = t;
-  return s.product;
+  return s.product * __builtin_pow(beta_1, static_cast<double>(t - warm));
 }
 
 inline StepFactors step_factors(const OptimHyper& h, OptimScalars& s) {

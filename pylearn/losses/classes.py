@@ -169,7 +169,7 @@ class Huber(_Formula):
 
     regression = True
     function = staticmethod(of_numbers.huber)
-    settings = ("delta",)
+    settings: tuple[str, ...] = ("delta",)
 
     def __init__(self, delta: float = 1.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -228,7 +228,7 @@ class CategoricalFocalCrossentropy(CategoricalCrossentropy):
     """-alpha sum_k (1 - p_k)^gamma y_k log p_k, one-hot targets (N, …, K)."""
 
     function = staticmethod(of_classes.categorical_focal_crossentropy)
-    settings = ("alpha", "gamma", "from_logits", "label_smoothing", "axis")
+    settings: tuple[str, ...] = ("alpha", "gamma", "from_logits", "label_smoothing", "axis")
 
     def __init__(
         self, alpha: float = 0.25, gamma: float = 2.0, from_logits: bool = False, label_smoothing: float = 0.0,
@@ -243,7 +243,7 @@ class SparseCategoricalCrossentropy(_Formula):
 
     labels = True
     function = staticmethod(of_classes.sparse_categorical_crossentropy)
-    settings = ("from_logits", "ignore_class", "axis")
+    settings: tuple[str, ...] = ("from_logits", "ignore_class", "axis")
     target = staticmethod(checks.ids)
 
     def __init__(
@@ -282,7 +282,14 @@ class BinaryFocalCrossentropy(BinaryCrossentropy):
     """The binary cross-entropy of each value times (1 - q)^gamma, q the probability of the target."""
 
     function = staticmethod(of_classes.binary_focal_crossentropy)
-    settings = ("apply_class_balancing", "alpha", "gamma", "from_logits", "label_smoothing", "axis")
+    settings: tuple[str, ...] = (
+        "apply_class_balancing",
+        "alpha",
+        "gamma",
+        "from_logits",
+        "label_smoothing",
+        "axis",
+    )
 
     def __init__(
         self, apply_class_balancing: bool = False, alpha: float = 0.25, gamma: float = 2.0, from_logits: bool = False,
@@ -296,7 +303,7 @@ class BinaryFocalCrossentropy(BinaryCrossentropy):
 class Dice(_Formula):
     """1 - 2 sum(y ŷ) / (sum(y) + sum(ŷ)), over the whole batch unless ``axis`` says otherwise."""
 
-    function = staticmethod(of_numbers.dice)
+    function: Callable[..., Any] = staticmethod(of_numbers.dice)
     settings: tuple[str, ...] = ("axis",)
 
     def __init__(self, axis: of_numbers.Axis = None, **kwargs: Any) -> None:
@@ -308,7 +315,7 @@ class Tversky(Dice):
     """1 - I / (I + alpha sum((1 - y) ŷ) + beta sum(y (1 - ŷ))), I = sum(y ŷ); Dice with weights for both errors."""
 
     function = staticmethod(of_numbers.tversky)
-    settings = ("alpha", "beta", "axis")
+    settings: tuple[str, ...] = ("alpha", "beta", "axis")
 
     def __init__(
         self, alpha: float = 0.5, beta: float = 0.5, axis: of_numbers.Axis = None, **kwargs: Any
