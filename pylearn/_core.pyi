@@ -249,13 +249,17 @@ class Plan:
         """
         Feed rows index[begin:end] of the sources and run; the outputs are not copied.
         """
-    def save_state(self) -> PlanState:
+    def save_state(self, at_most: typing.SupportsInt | typing.SupportsIndex = -1) -> PlanState:
         """
-        A copy of everything outside that the step writes.
+        A copy of everything outside that the step writes; of arrays up to `at_most` bytes, if that is given.
         """
     def state_equals(self, state: PlanState) -> bool:
         """
         Is it now what it was then, bit for bit?
+        """
+    def swap_state(self, state: PlanState) -> None:
+        """
+        What is now and what was then change places.
         """
     @property
     def launches(self) -> list[str]:
@@ -266,6 +270,11 @@ class Plan:
     def memory(self) -> int:
         """
         Bytes of the step's own memory.
+        """
+    @property
+    def state_size(self) -> int:
+        """
+        Bytes of everything outside that the step writes.
         """
 class Update:
     """

@@ -120,6 +120,16 @@ def test_captured_training_is_eager_training(example):
 
 
 @EACH
+def test_a_large_models_steps_are_compared_by_their_loss(example, monkeypatch, recwarn):
+    monkeypatch.setattr("pylearn.training.step.COMPARED", 0)
+    set_random_seed(1)
+    model = model_of(example)
+    x = example.inputs(12)
+    model.fit(x, np.zeros((12, 2), "float32"), batch_size=4, epochs=3, verbose=0)
+    assert not [w for w in recwarn if "recorded step" in str(w.message)]
+
+
+@EACH
 def test_saved_and_loaded(example, tmp_path):
     set_random_seed(2)
     model = model_of(example)

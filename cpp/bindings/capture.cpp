@@ -112,17 +112,33 @@ class PyPlan {
     return results(plan, false);
   }
 
-  State save_state() {
+  State save_state(int64_t at_most = -1) {
     Plan& plan = ready("Plan.save_state");
     State state;
-    for (auto& s : plan.written) state.bytes.emplace_back(s->data(), s->data() + s->bytes());
+    for (auto& s : plan.written) {
+      const bool kept = at_most < 0 || static_cast<int64_t>(s->bytes()) <= at_most;
+      state.bytes.emplace_back(s->data(), s->data() + (kept ? s->bytes() : 0));
+    }
     return state;
+  }
+  int64_t state_size() {
+    int64_t size = 0;
+    for (auto& s : ready("Plan.state_size").written) size += static_cast<int64_t>(s->bytes());
+    return size;
   }
   void restore_state(const State& state) {
     Plan& plan = ready("Plan.restore_state");
     check(plan, state);
     for (size_t i = 0; i < state.bytes.size(); ++i) {
       std::copy(state.bytes[i].begin(), state.bytes[i].end(), plan.written[i]->data());  // may be empty
+      plan.written[i]->bump();
+    }
+  }
+  void swap_state(State& state) {
+    Plan& plan = ready("Plan.swap_state");
+    check(plan, state);
+    for (size_t i = 0; i < state.bytes.size(); ++i) {
+      std::swap_ranges(state.bytes[i].begin(), state.bytes[i].end(), plan.written[i]->data());
       plan.written[i]->bump();
     }
   }
@@ -188,7 +204,7 @@ class PyPlan {
   static void check(const Plan& plan, const State& state) {
     bool fits = state.bytes.size() == plan.written.size();
     for (size_t i = 0; fits && i < state.bytes.size(); ++i)
-      fits = state.bytes[i].size() == plan.written[i]->bytes();
+      fits = state.bytes[i].empty() || state.bytes[i].size() == plan.written[i]->bytes();
     if (!fits) raise<ValueError>("[Plan] argument 'state' is of another plan");
   }
 
@@ -262,7 +278,13 @@ void bind_capture(py::module_& m) {
       .def("run", &PyPlan::run, py::arg("inputs"), py::arg("copy") = true)
       .def("run_rows", &PyPlan::run_rows, py::arg("sources"), py::arg("index"), py::arg("begin"),
            py::arg("end"), "Feed rows index[begin:end] of the sources and run; the outputs are not copied.")
-      .def("save_state", &PyPlan::save_state, "A copy of everything outside that the step writes.")
+      .def("save_state", &PyPlan::save_state, py::arg("at_most") = -1,
+           "A copy of everything outside that the step writes; of arrays up to `at_most` bytes, if that is "
+           "given.")
+      .def("swap_state", &PyPlan::swap_state, py::arg("state"),
+           "What is now and what was then change places.")
+      .def_property_readonly("state_size", &PyPlan::state_size,
+                             "Bytes of everything outside that the step writes.")
       .def("restore_state", &PyPlan::restore_state, py::arg("state"))
       .def("state_equals", &PyPlan::state_equals, py::arg("state"),
            "Is it now what it was then, bit for bit?")

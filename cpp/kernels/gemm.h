@@ -43,7 +43,8 @@ inline constexpr Blocking kBlocking = kVectorRegisters == 32 ? Blocking{.own_byt
                                                                         .depth = 512,
                                                                         .rows = 96};
 inline constexpr int64_t kTaskWork = int64_t{1}
-                                     << 18;  // multiply-adds that pay for a task: some microseconds
+                                     << 18;   // multiply-adds that pay for a task: some microseconds
+inline constexpr int64_t kPackGrain = 16384;  // elements worth packing on another thread
 inline constexpr int64_t kMaxTasks = 64;
 inline constexpr int64_t kFewRows = 192;     // up to here C is cut by columns only
 inline constexpr int64_t kFewPanels = 4;     // up to here it does not pay to pack A for all threads
@@ -320,7 +321,7 @@ struct Product {
     constexpr int64_t P = kPanel<T>, R = kBlocking.rows;
     const int64_t panels = blocks_of(g.n, P), depth_blocks = blocks_of(p1 - p0, plan.kc);
     const int64_t strips = plan.pack_a == Pack::shared ? blocks_of(g.m, R) : 0;
-    parallel_for((panels + strips) * depth_blocks, 1,
+    parallel_for((panels + strips) * depth_blocks, larger(1, kPackGrain / (P * plan.kc)),
                  [&](int64_t begin, int64_t end) {
                    for (int64_t t = begin; t < end; ++t) {
                      const int64_t block = t % depth_blocks, p = p0 + block * plan.kc;

@@ -281,9 +281,14 @@ class Trainer(Layer):
                 _core.gradients(total, weights, out=grads)
                 optimizer.update(total)
             compiled.update(y, predicted, w, masks, total, each, rows)
-            return []
+            return [total]
 
-        return Step(step, self._dtypes(counts), self.eager)
+        def loss(batch: list[Any]) -> Tensor:
+            x, y, w = batch[:nx], batch[nx : nx + ny], batch[nx + ny :]
+            predicted, masks, penalties = self.run_collecting(x, True)
+            return compiled.loss_of(y, predicted, w, masks, penalties)[0]
+
+        return Step(step, self._dtypes(counts), self.eager, loss)
 
     def test_step(self, counts: tuple[int, int, int], rows: int) -> Step:
         """Forward and metrics."""
