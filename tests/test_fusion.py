@@ -148,3 +148,24 @@ def test_training_gives_the_unfused_bits(optimizer):
         model.fit(normal(200, 20), np.arange(200) % 3, epochs=3, verbose=0)
         weights.append(model.get_weights())
     same_bits(weights[1], weights[0], optimizer)
+
+
+@pytest.mark.parametrize("activation", ["relu", "sigmoid", "tanh"])
+def test_norm_and_activation(activation):
+    """Both ways, with the running averages kept in between."""
+    weights = []
+    for fuse in (False, True):
+        _core.set_fusion(fuse)
+        pylearn.utils.set_random_seed(0)
+        model = pylearn.Sequential([
+            layers.Conv2D(8, 3, use_bias=False, input_shape=(9, 8, 2)), layers.BatchNormalization(),
+            layers.Activation(activation), layers.Conv2D(8, 3), layers.BatchNormalization(),
+            layers.Activation(activation), layers.Flatten(), layers.Dense(3, activation="softmax"),
+        ])  # fmt: skip
+        model.compile("adam", "sparse_categorical_crossentropy")
+        model.fit(normal(50, 9, 8, 2), np.arange(50) % 3, batch_size=16, epochs=3, verbose=0)
+        weights.append(model.get_weights())
+        launches = [name for _, step in model._steps for name in step.plan.launches]
+        assert (f"batch_norm+{activation}" in launches) == fuse
+        assert ("relu_grad+batch_norm_backward" in launches) == (fuse and activation == "relu")
+    same_bits(weights[1], weights[0], activation)

@@ -81,7 +81,7 @@ class Joined {
   Plan& plan;
 };
 
-// -- the patterns: each looks at launch i, writes what stands for it and its neighbours, and returns how many it took ----
+// -- the patterns: each looks at the launches from i on, writes what stands for the first few, and returns how many -------
 
 Activation activation_of(UnaryOp op) {
   switch (op) {
@@ -100,10 +100,12 @@ bool is_flat(const BinaryArgs& a, int64_t n) {
 }
 
 // A matrix product, then relu, sigmoid or tanh of it: the product's own epilogue does it.
-size_t product_then_activation(const Recorded& r, size_t i, Joined& out) {
+size_t product_then_activation(const Recorded& r, size_t i, size_t end, Joined& out) {
   GemmArgs gemm;
   UnaryArgs unary;
-  if (!r.is(i, kernels().linalg.gemm, gemm) || !r.is(i + 1, kernels().elementwise.unary, unary)) return 0;
+  if (i + 1 >= end || !r.is(i, kernels().linalg.gemm, gemm) ||
+      !r.is(i + 1, kernels().elementwise.unary, unary))
+    return 0;
   const Activation activation = activation_of(unary.op);
   if (activation == Activation::none || gemm.activation != Activation::none || gemm.accumulate) return 0;
   const int64_t n = gemm.batch * gemm.m * gemm.n;
@@ -116,28 +118,37 @@ size_t product_then_activation(const Recorded& r, size_t i, Joined& out) {
   return 2;
 }
 
-// A normalisation over channels, then an activation of it: applied as the values are written.
-size_t norm_then_activation(const Recorded& r, size_t i, Joined& out) {
+void join(const Recorded& r, size_t begin, size_t end, Joined& out);
+
+// A normalisation over channels, then an activation of it: applied as the values are written. Between the two lie the
+// running averages' updates.
+size_t norm_then_activation(const Recorded& r, size_t i, size_t end, Joined& out) {
+  constexpr size_t kFar = 12;
   ChannelNormArgs norm;
-  UnaryArgs unary;
-  if (!r.is(i, kernels().norm.channel_norm, norm) || !r.is(i + 1, kernels().elementwise.unary, unary))
-    return 0;
-  const Activation activation = activation_of(unary.op);
-  if (activation == Activation::none || norm.activation != Activation::none || !norm.y) return 0;
+  if (!r.is(i, kernels().norm.channel_norm, norm) || norm.activation != Activation::none || !norm.y) return 0;
   const int64_t n = norm.n * norm.s * norm.c;
-  if (!is_flat(unary, n) || unary.x != norm.y || !r.passing(norm.y, i, i + 1)) return 0;
-  if (unary.y != norm.y && r.touches(i, unary.y, static_cast<size_t>(n) * itemsize(norm.dtype))) return 0;
+  const size_t bytes = static_cast<size_t>(n) * itemsize(norm.dtype);
+  size_t k = i + 1;
+  while (k < end && k <= i + kFar && !r.touches(k, norm.y, bytes)) ++k;
+  UnaryArgs unary;
+  if (k >= end || !r.is(k, kernels().elementwise.unary, unary)) return 0;
+  const Activation activation = activation_of(unary.op);
+  if (activation == Activation::none || !is_flat(unary, n) || unary.x != norm.y || !r.passing(norm.y, i, k))
+    return 0;
+  for (size_t j = i; j < k; ++j)
+    if (r.touches(j, unary.y, bytes) && (j > i || unary.y != norm.y)) return 0;
   norm.activation = activation;
   norm.y = unary.y;
-  out.add(std::string(r.launch(i).name) + "+" + r.launch(i + 1).name, kernels().norm.channel_norm, norm);
-  return 2;
+  out.add(std::string(r.launch(i).name) + "+" + r.launch(k).name, kernels().norm.channel_norm, norm);
+  join(r, i + 1, k, out);
+  return k + 1 - i;
 }
 
 // The backward pass of the two: the slope is applied as the gradient is read.
-size_t slope_then_norm_backward(const Recorded& r, size_t i, Joined& out) {
+size_t slope_then_norm_backward(const Recorded& r, size_t i, size_t end, Joined& out) {
   BinaryArgs slope;
   ChannelNormBackwardArgs norm;
-  if (!r.is(i, kernels().elementwise.binary, slope) ||
+  if (i + 1 >= end || !r.is(i, kernels().elementwise.binary, slope) ||
       !r.is(i + 1, kernels().norm.channel_norm_backward, norm))
     return 0;
   if (slope.op != BinaryOp::relu_grad || norm.activation != Activation::none) return 0;
@@ -154,12 +165,12 @@ size_t slope_then_norm_backward(const Recorded& r, size_t i, Joined& out) {
 }
 
 // Pointwise launches over the same elements in a row: walked together (chain.h).
-size_t pointwise_run(const Recorded& r, size_t i, Joined& out) {
+size_t pointwise_run(const Recorded& r, size_t i, size_t limit, Joined& out) {
   ChainArgs chain;
   chain.count = 0;
   std::string name;
   size_t end = i;
-  for (; end < r.size(); ++end) {
+  for (; end < limit; ++end) {
     Link& next = chain.links[chain.count];
     if (chain.count == kMaxLinks || !make_link(r.plan(), r.launch(end), next)) break;
     if (!may_follow(std::span(chain.links, chain.count), next)) break;
@@ -176,9 +187,23 @@ size_t pointwise_run(const Recorded& r, size_t i, Joined& out) {
   return end - i;
 }
 
-using Pattern = size_t (*)(const Recorded&, size_t, Joined&);
+using Pattern = size_t (*)(const Recorded&, size_t i, size_t end, Joined&);
 constexpr Pattern kPatterns[] = {product_then_activation, norm_then_activation, slope_then_norm_backward,
                                  pointwise_run};
+
+void join(const Recorded& r, size_t begin, size_t end, Joined& out) {
+  for (size_t i = begin; i < end;) {
+    size_t taken = 0;
+    for (Pattern pattern : kPatterns)
+      if ((taken = pattern(r, i, end, out))) break;
+    if (!taken) {
+      const Launch& l = r.launch(i);
+      out.plan.add(l, r.plan().arguments.data() + l.args, l.size);
+      taken = 1;
+    }
+    i += taken;
+  }
+}
 
 }  // namespace
 
@@ -187,17 +212,7 @@ void fuse(Recorder& recorder, const std::vector<Tensor>& outputs) {
   const Recorded recorded(recorder, outputs);
   Plan joined;
   Joined out{joined};
-  for (size_t i = 0; i < recorded.size();) {
-    size_t taken = 0;
-    for (Pattern pattern : kPatterns)
-      if ((taken = pattern(recorded, i, out))) break;
-    if (!taken) {
-      const Launch& l = recorded.launch(i);
-      joined.add(l, recorded.plan().arguments.data() + l.args, l.size);
-      taken = 1;
-    }
-    i += taken;
-  }
+  join(recorded, 0, recorded.size(), out);
   Plan& plan = recorder.plan();
   plan.launches = std::move(joined.launches);
   plan.arguments = std::move(joined.arguments);
