@@ -47,7 +47,7 @@ PL_INLINE T power(T a, T b) {
 }
 
 template <BinaryOp op, class V>
-PL_INLINE V real_formula(V a, V b, double p0) {
+PL_INLINE V real_formula(V a, V b) {
   using T = lane_of<V>;
   using B = BinaryOp;
   if constexpr (op == B::add)
@@ -78,30 +78,16 @@ PL_INLINE V real_formula(V a, V b, double p0) {
     return a * gelu_slope_(b);
   else if constexpr (op == B::gelu_tanh_grad)
     return a * gelu_tanh_slope_(b);
-  else if constexpr (op == B::squared_difference)
-    return (a - b) * (a - b);
-  else if constexpr (op == B::huber) {
-    const V d = a - b, size = abs_(d);
-    return select(size <= T(p0), T(0.5) * d * d, T(p0) * (size - T(0.5 * p0)));
-  } else if constexpr (op == B::huber_grad) {
-    const V d = a - b, low = select(d < T(-p0), splat<V>(T(-p0)), d);
-    return select(low > T(p0), splat<V>(T(p0)), low);
-  } else if constexpr (op == B::bce_logits) {
-    return select(a > 0, a, V{}) - a * b + log1p_(exp_(-abs_(a)));
-  } else if constexpr (op == B::bce_logits_grad)
-    return sigmoid_(a) - b;
 }
 
 constexpr bool calls_library(BinaryOp op) {
   return op == BinaryOp::floor_divide || op == BinaryOp::remainder || op == BinaryOp::power ||
          op == BinaryOp::arctan2 || op == BinaryOp::hypot || op == BinaryOp::fmod;
 }
-constexpr bool is_test(BinaryOp op) { return op >= BinaryOp::equal && op <= BinaryOp::logical_xor; }
 constexpr bool is_for_integers(BinaryOp op) {
   return op == BinaryOp::add || op == BinaryOp::subtract || op == BinaryOp::multiply ||
          op == BinaryOp::floor_divide || op == BinaryOp::remainder || op == BinaryOp::power ||
-         op == BinaryOp::maximum || op == BinaryOp::minimum || op == BinaryOp::fmod ||
-         op == BinaryOp::squared_difference || is_test(op);
+         op == BinaryOp::maximum || op == BinaryOp::minimum || op == BinaryOp::fmod || is_test(op);
 }
 
 template <BinaryOp op, class T>
@@ -133,7 +119,7 @@ PL_INLINE T integer_function(T a, T b) {
       return T(x | y);
     else if constexpr (op == B::multiply || op == B::minimum || op == B::floor_divide)
       return T(x & y);
-    else if constexpr (op == B::subtract || op == B::squared_difference)
+    else if constexpr (op == B::subtract)
       return T(x ^ y);
     else if constexpr (op == B::power)
       return T(x | (y ^ 1));
@@ -145,8 +131,6 @@ PL_INLINE T integer_function(T a, T b) {
     return T(W(a) - W(b));
   else if constexpr (op == B::multiply)
     return T(W(a) * W(b));
-  else if constexpr (op == B::squared_difference)
-    return T((W(a) - W(b)) * (W(a) - W(b)));
   else if constexpr (op == B::maximum)
     return a > b ? a : b;
   else if constexpr (op == B::minimum)
@@ -196,7 +180,7 @@ PL_INLINE uint8_t test(T a, T b) {
 }
 
 template <BinaryOp op, class T>
-void binary_span(const void* const* in, void* y, int64_t n, double p0) {
+void binary_span(const void* const* in, void* y, int64_t n, double) {
   if constexpr (is_test(op)) {
     map_elements<T, uint8_t>(in[0], in[1], y, n, [](T a, T b) { return test<op>(a, b); });
   } else if constexpr (!is_real<T>) {
@@ -204,7 +188,7 @@ void binary_span(const void* const* in, void* y, int64_t n, double p0) {
   } else if constexpr (calls_library(op)) {
     map_elements<T, T>(in[0], in[1], y, n, [](T a, T b) { return real_library<op>(a, b); });
   } else {
-    map_vectors<T>(in[0], in[1], y, n, [p0](vec<T> a, vec<T> b) { return real_formula<op>(a, b, p0); });
+    map_vectors<T>(in[0], in[1], y, n, [](vec<T> a, vec<T> b) { return real_formula<op>(a, b); });
   }
 }
 
@@ -219,8 +203,7 @@ inline constexpr SpanTable<BinaryOp, BinaryMaker> kBinarySpans;
 
 constexpr int64_t binary_grain(BinaryOp op) {
   if (calls_library(op)) return 4096;
-  return op == BinaryOp::logaddexp || op == BinaryOp::bce_logits || op == BinaryOp::bce_logits_grad ? 16384
-                                                                                                    : 32768;
+  return op == BinaryOp::logaddexp ? 16384 : 32768;
 }
 
 // x^p0 for the one exponent p0 of a whole array: 2, 1 or 0.5. Same bits as `power`.

@@ -56,11 +56,11 @@ void binary(Stream, const BinaryArgs& a) {
   if (is_flat(a.ndim, a.shape, grain) &&
       (a.ndim == 0 || (a.stride_a[0] == 1 && a.stride_b[0] == 1 && a.stride_y[0] == 1))) {
     const void* in[2] = {a.a, a.b};
-    return span(in, a.y, a.ndim ? a.shape[0] : 1, a.p0);
+    return span(in, a.y, a.ndim ? a.shape[0] : 1, 0);
   }
   Loop l;
   l.span = span;
-  l.p0 = a.p0;
+  l.p0 = 0;
   l.operands = 3;
   set_shape(l, a);
   const size_t size = itemsize(a.dtype);

@@ -87,14 +87,15 @@ enum class BinaryOp : uint8_t {
   silu_grad,       // (g, x)
   gelu_grad,       // (g, x)
   gelu_tanh_grad,  // (g, x)
-  // losses per element; p0 is the parameter
-  squared_difference,  // (a - b)^2
-  huber,               // (a, b), p0 = delta
-  huber_grad,          // slope with respect to a
-  bce_logits,          // (z, t)   max(z,0) - z t + log1p(exp(-|z|))
-  bce_logits_grad,     // (z, t)   sigmoid(z) - t
   count_
 };
+
+// Do they write bool?
+constexpr bool is_test(UnaryOp op) {
+  return op == UnaryOp::isnan || op == UnaryOp::isinf || op == UnaryOp::isfinite ||
+         op == UnaryOp::logical_not;
+}
+constexpr bool is_test(BinaryOp op) { return op >= BinaryOp::equal && op <= BinaryOp::logical_xor; }
 
 // y = f(x). `in` is x's type and, but for isnan/isinf/isfinite/logical_not (bool), y's too.
 // p0: elu's alpha, leaky_relu's slope.
@@ -122,7 +123,6 @@ struct BinaryArgs {
   const void* a;
   const void* b;
   void* y;
-  double p0;
 };
 
 // y = c ? a : b

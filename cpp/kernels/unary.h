@@ -164,10 +164,6 @@ PL_INLINE T integer_function(T x) {
 constexpr bool is_rounding(UnaryOp op) {
   return op == UnaryOp::floor || op == UnaryOp::ceil || op == UnaryOp::round || op == UnaryOp::trunc;
 }
-constexpr bool is_test(UnaryOp op) {
-  return op == UnaryOp::isnan || op == UnaryOp::isinf || op == UnaryOp::isfinite ||
-         op == UnaryOp::logical_not;
-}
 constexpr bool calls_library(UnaryOp op) {
   return op == UnaryOp::tan || op == UnaryOp::arcsin || op == UnaryOp::arccos || op == UnaryOp::arctan ||
          op == UnaryOp::sinh || op == UnaryOp::cosh || op == UnaryOp::lgamma || op == UnaryOp::digamma;

@@ -32,20 +32,17 @@ int64_t only(const Args& a, const int64_t* stride) {
 }
 
 bool describe(Link& l, const UnaryArgs& a) {
-  const bool test = a.op == UnaryOp::isnan || a.op == UnaryOp::isinf || a.op == UnaryOp::isfinite ||
-                    a.op == UnaryOp::logical_not;
   l.kind = Link::Kind::unary;
   l.unary = a;
   return one_axis(l, a) && add(l, a.x, only(a, a.stride_x), itemsize(a.dtype), false) &&
-         add(l, a.y, only(a, a.stride_y), test ? 1 : itemsize(a.dtype), true);
+         add(l, a.y, only(a, a.stride_y), is_test(a.op) ? 1 : itemsize(a.dtype), true);
 }
 bool describe(Link& l, const BinaryArgs& a) {
-  const bool test = a.op >= BinaryOp::equal && a.op <= BinaryOp::logical_xor;
   l.kind = Link::Kind::binary;
   l.binary = a;
   return one_axis(l, a) && add(l, a.a, only(a, a.stride_a), itemsize(a.dtype), false) &&
          add(l, a.b, only(a, a.stride_b), itemsize(a.dtype), false) &&
-         add(l, a.y, only(a, a.stride_y), test ? 1 : itemsize(a.dtype), true);
+         add(l, a.y, only(a, a.stride_y), is_test(a.op) ? 1 : itemsize(a.dtype), true);
 }
 bool describe(Link& l, const WhereArgs& a) {
   l.kind = Link::Kind::where;

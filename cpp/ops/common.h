@@ -94,7 +94,7 @@ inline Tensor operator*(const Tensor& a, double b) { return multiply(a, number(b
 inline Tensor operator-(double a, const Tensor& b) { return subtract(number(a), b); }
 
 // Launches shared between families.
-Tensor binary(const char* name, BinaryOp op, const Tensor& a, const Tensor& b, double p0 = 0);  // any dtypes
+Tensor binary(const char* name, BinaryOp op, const Tensor& a, const Tensor& b);  // any dtypes
 Tensor unary(const char* name, UnaryOp op, const Tensor& x, double p0 = 0);
 void copy_into(const Tensor& x, const Tensor& y, bool accumulate = false);  // y.shape() == x.shape()
 Tensor gemm(const Tensor& a, const Tensor& b, const OptTensor& bias, Activation activation,

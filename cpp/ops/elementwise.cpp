@@ -94,7 +94,7 @@ Tensor unary(const char* name, UnaryOp op, const Tensor& input, double p0) {
   return y;
 }
 
-Tensor binary(const char* name, BinaryOp op, const Tensor& a0, const Tensor& b0, double p0) {
+Tensor binary(const char* name, BinaryOp op, const Tensor& a0, const Tensor& b0) {
   DType dtype = promote(a0, b0);
   if (needs_floats(op) && !is_float(dtype)) dtype = DType::float64;
   if (dtype == DType::boolean) {
@@ -120,8 +120,7 @@ Tensor binary(const char* name, BinaryOp op, const Tensor& a0, const Tensor& b0,
                   .stride_y = {},
                   .a = a.read(),
                   .b = b.read(),
-                  .y = y.write(),
-                  .p0 = p0};
+                  .y = y.write()};
   std::memcpy(args.shape, c.shape, sizeof(args.shape));
   std::memcpy(args.stride_a, c.stride[0], sizeof(args.stride_a));
   std::memcpy(args.stride_b, c.stride[1], sizeof(args.stride_b));
