@@ -7,6 +7,7 @@ import pytest
 import scipy.sparse
 
 import pylearn
+from pylearn import layers
 from pylearn.layers import Dense, Flatten, Input
 from pylearn.models import Model, Sequential
 from pylearn.optimizers import SGD, Adadelta, Adagrad, Adam, Adamax, AdamW, RMSprop
@@ -575,3 +576,24 @@ def test_different_sizes_do_not_pile_up_recordings():
     for n in itertools.chain(range(1, 60), range(1, 60)):
         model.train_on_batch(X[:n], Y[:n])
     assert len(model._steps) <= model._steps.limit
+
+
+@pytest.mark.parametrize("compared", [1 << 23, 0])  # bytes of state up to which a step is compared as a whole
+def test_a_python_number_that_changes_is_found(compared, monkeypatch):
+    class Scale(layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.factor = [1.0]
+
+        def call(self, x):
+            return x * self.factor[0]
+
+    monkeypatch.setattr("pylearn.training.step.COMPARED", compared)
+    x, y = np.ones((40, 3), "float32"), np.zeros(40, "float32")
+    scale = Scale()
+    model = Sequential([layers.Input((3,)), scale, layers.Dense(1, kernel_initializer="ones")])
+    model.compile("sgd", "mse")
+    model.fit(x, y, batch_size=10, epochs=2, verbose=0)
+    scale.factor[0] = 3.0  # not an assignment that the layer can see
+    with pytest.warns(UserWarning, match="a Python number it uses has changed"):
+        model.fit(x, y, batch_size=10, verbose=0)
