@@ -39,14 +39,16 @@ int64_t bytes_of(DType t) {
 // Rows of one element of type E: a copy of known size.
 template <class E, class Id>
 bool gather_elements(const GatherArgs& a, const Id* ids, int64_t begin, int64_t end) {
-  const E* x = static_cast<const E*>(a.x);
-  E* y = static_cast<E*>(a.y);
+  const char* x = static_cast<const char*>(a.x);  // of bytes, a row may lie anywhere
+  char* y = static_cast<char*>(a.y);
   bool bad = false;
   int64_t o = begin / a.n, i = begin - o * a.n;
   for (int64_t j = begin; j < end; ++j) {
     const int64_t row = row_of(ids[i], a.rows, a.wrap);
     bad |= row < 0;
-    y[j] = row < 0 ? E{} : x[o * a.rows + row];
+    E value{};
+    if (row >= 0) __builtin_memcpy(&value, x + (o * a.rows + row) * int64_t{sizeof(E)}, sizeof(E));
+    __builtin_memcpy(y + j * int64_t{sizeof(E)}, &value, sizeof(E));
     if (++i == a.n) i = 0, ++o;
   }
   return bad;
@@ -55,10 +57,8 @@ bool gather_elements(const GatherArgs& a, const Id* ids, int64_t begin, int64_t 
 // Rows of at least a vector: the last one overlaps the one before.
 PL_INLINE void copy_row(char* to, const char* from, int64_t bytes) {
   int64_t at = 0;
-  for (; at + PL_VEC <= bytes; at += PL_VEC)
-    *reinterpret_cast<vf*>(to + at) = *reinterpret_cast<const vf*>(from + at);
-  if (at < bytes)
-    *reinterpret_cast<vf*>(to + bytes - PL_VEC) = *reinterpret_cast<const vf*>(from + bytes - PL_VEC);
+  for (; at + PL_VEC <= bytes; at += PL_VEC) __builtin_memcpy(to + at, from + at, PL_VEC);
+  if (at < bytes) __builtin_memcpy(to + bytes - PL_VEC, from + bytes - PL_VEC, PL_VEC);
 }
 
 template <class Id>
