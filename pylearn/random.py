@@ -39,23 +39,23 @@ class Generator:
         self, shape: Shape, low: float = 0.0, high: float = 1.0, dtype: DTypeLike = "float32"
     ) -> Tensor:
         """Uniform on [low, high)."""
-        return _core.asarray(_core.random_draw(shape, _UNIFORM, low, high, dtype, self._state))
+        return _core.random_draw(shape, _UNIFORM, low, high, dtype, self._state)
 
     def normal(
         self, shape: Shape, mean: float = 0.0, std: float = 1.0, dtype: DTypeLike = "float32"
     ) -> Tensor:
         """Normal, by Box-Muller."""
-        return _core.asarray(_core.random_draw(shape, _NORMAL, mean, std, dtype, self._state))
+        return _core.random_draw(shape, _NORMAL, mean, std, dtype, self._state)
 
     def truncated_normal(
         self, shape: Shape, mean: float = 0.0, std: float = 1.0, dtype: DTypeLike = "float32"
     ) -> Tensor:
         """Normal within two standard deviations of the mean."""
-        return _core.asarray(_core.random_draw(shape, _TRUNCATED_NORMAL, mean, std, dtype, self._state))
+        return _core.random_draw(shape, _TRUNCATED_NORMAL, mean, std, dtype, self._state)
 
     def integers(self, low: int, high: int, shape: Shape = ()) -> Tensor:
         """Integers in [low, high), int64."""
-        return _core.asarray(_core.random_integers(shape, low, high, self._state))
+        return _core.random_integers(shape, low, high, self._state)
 
     def permutation(self, n: int) -> Tensor:
         """0 to n - 1 in random order, int64: the order of n random 63-bit keys."""

@@ -178,3 +178,16 @@ def test_the_default_generator() -> None:
 def test_errors(call, names: str) -> None:
     with pytest.raises((ValueError, TypeError, MemoryError), match=names):
         call(random.Generator(0))
+
+
+def test_draws_are_part_of_a_recorded_step():
+    """Each replay draws anew, as each eager call does."""
+    f = lambda x: x + pylearn.random.normal((3,)) * pylearn.random.uniform((3,))
+    x = pylearn.asarray(np.ones(3, "float32"))
+    pylearn.random.seed(7)
+    want = [f(x).numpy().copy() for _ in range(6)]
+    captured = pylearn.capture(f)
+    pylearn.random.seed(7)
+    got = [captured(x).numpy().copy() for _ in range(6)]
+    assert captured.stats["replayed"] >= 4
+    assert all(np.array_equal(a, b) for a, b in zip(got, want, strict=True))

@@ -6,6 +6,16 @@
 
 namespace pl {
 
+// The generator of a draw, which always gives a Tensor: while a step is recorded, it is one of the step's launches.
+struct DrawFrom : GeneratorState {};
+template <>
+struct From<DrawFrom> {
+  static DrawFrom get(Call& c, const char* what, py::handle h) {
+    c.any_tensor = true;
+    return {From<GeneratorState>::get(c, what, h)};
+  }
+};
+
 namespace {
 
 Tensor dropout(const Tensor& x, double rate, const GeneratorState& g) {
@@ -13,10 +23,10 @@ Tensor dropout(const Tensor& x, double rate, const GeneratorState& g) {
 }
 
 Tensor random_draw(const Shape& shape, int64_t kind, double low, double high, DType dtype,
-                   const GeneratorState& g) {
+                   const DrawFrom& g) {
   return ops::random_fill(shape, static_cast<Distribution>(kind), low, high, 0, 0, dtype, g.state);
 }
-Tensor random_integers(const Shape& shape, int64_t low, int64_t high, const GeneratorState& g) {
+Tensor random_integers(const Shape& shape, int64_t low, int64_t high, const DrawFrom& g) {
   return ops::random_fill(shape, Distribution::bits, 0, 0, low, high, DType::int64, g.state);
 }
 
