@@ -45,8 +45,9 @@ def absent() -> dict[str, str]:
         found["compiled"] = "torch is not installed"
     if torch is not None and not compiles:
         found["compiled"] = "left out of a quick run"
-    if onednn.library() is None:
-        found["onednn"] = "not installed (pip install onednn-cpu-gomp, or BENCH_ONEDNN=…/libdnnl.so)"
+    if onednn_worker() is None:
+        why = _onednn()[1] or "not installed"
+        found["onednn"] = f"{why} (pip install onednn-cpu-gomp, or BENCH_ONEDNN=…/libdnnl.so)"
     if best_core() == "":
         found["openblas"] = "no other OpenBLAS core is faster than the one NumPy chose"
     return found
@@ -54,8 +55,8 @@ def absent() -> dict[str, str]:
 
 def versions() -> dict[str, str]:
     found = {m.__name__: m.__version__ for m in (torch, jax) if m is not None}
-    if onednn.library() is not None:
-        found["onednn"] = ".".join(map(str, onednn_worker().open("bench.onednn:version").result()))
+    if worker := onednn_worker():
+        found["onednn"] = ".".join(map(str, worker.open("bench.onednn:version").result()))
     if best_core():
         found["OPENBLAS_CORETYPE"] = best_core()
     return found
@@ -95,8 +96,21 @@ def openblas_worker() -> Worker | None:
 
 
 @functools.cache
+def _onednn() -> tuple[Worker | None, str]:
+    """A process with the library, or why there is none: builds for other runtimes miss their shared libraries."""
+    if onednn.library() is None:
+        return None, ""
+    worker = Worker({})
+    try:
+        worker.open("bench.onednn:version").result()
+    except RuntimeError as e:
+        worker.close()
+        return None, str(e)
+    return worker, ""
+
+
 def onednn_worker() -> Worker | None:
-    return Worker({}) if onednn.library() is not None else None
+    return _onednn()[0]
 
 
 def compiled(function: Any) -> Any:

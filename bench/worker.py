@@ -7,10 +7,13 @@ child's standard input and output.
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import functools
 import importlib
 import os
 import pickle
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -25,6 +28,9 @@ from bench.timing import Local
 class Worker:
     """The parent's end. Holds one function at a time; a side that is asked after another was opened raises.
 
+    Between two questions the child is stopped: its threads, which wait by spinning, would otherwise disturb the sides
+    that are timed meanwhile.
+
     Raises (any method):
         RuntimeError: what went wrong in the child.
     """
@@ -38,9 +44,11 @@ class Worker:
 
     def ask(self, *message: Any) -> Any:
         try:
+            self._child.send_signal(signal.SIGCONT)
             pickle.dump(message, self._child.stdin, protocol=5)
             self._child.stdin.flush()
             failed, reply = pickle.load(self._child.stdout)
+            self._child.send_signal(signal.SIGSTOP)
         except (OSError, EOFError) as e:
             raise RuntimeError(f"the child process ended with status {self._child.wait()}") from e
         if failed:
@@ -54,6 +62,7 @@ class Worker:
         return Remote(self, self._opened)
 
     def close(self) -> None:
+        self._child.send_signal(signal.SIGCONT)
         self._child.stdin.close()
         self._child.wait()
         self._child.stdout.close()
@@ -95,6 +104,8 @@ def _opened(target: str, args: Any) -> Local:
 
 
 def serve() -> None:
+    with contextlib.suppress(OSError, AttributeError):  # a stopped process does not see its input end
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
     replies = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints must not mix with the replies
     timed: Any = None

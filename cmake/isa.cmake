@@ -9,6 +9,7 @@ set(PYLEARN_ISA_FLAGS_baseline -march=x86-64)
 set(PYLEARN_ISA_FLAGS_v3 -march=x86-64-v3)
 set(PYLEARN_ISA_FLAGS_v4 -march=x86-64-v4)
 set(PYLEARN_ISA_FLAGS_v4bf16 -march=x86-64-v4 -mavx512bf16)  # for bf16.cpp only
+set(PYLEARN_ISA_FLAGS_v4amx -march=x86-64-v4 -mamx-tile -mamx-bf16)  # likewise
 set(PYLEARN_ISA_FLAGS_neon -march=armv8-a)
 set(PYLEARN_KERNEL_FLAGS
     -std=c++20 -O3 -fPIC -fno-exceptions -ffp-contract=off -fvisibility=hidden

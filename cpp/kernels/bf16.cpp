@@ -1,9 +1,10 @@
 // C = act(bf16(op(A)) bf16(op(B)) + bias + residual), sums in float32.
 //
-// Two steps of k make a pair of bfloat16 in 32 bits, low half first, and a product sums pairs: the dot-product
-// instruction where there is one (the ISA v4bf16, which compiles this file only; an intrinsic, as no vector type says
-// it: 1.9 times the float32 product at 1024^3), else two multiply-adds on halves widened again. Both operands are packed into the workspace by all threads, rounded on the way: A in rows of pairs,
-// B in panels (pairs, P columns). What is stored the other way round is paired first and then turned.
+// Two steps of k make a pair of bfloat16 in 32 bits, low half first, and a product sums pairs. Two ISAs compile this file
+// only, with intrinsics, as no vector type says what they do: v4bf16 has a dot-product instruction for pairs, v4amx tile
+// registers of 16 rows by 16 pairs (bf16_amx.h); elsewhere it is two multiply-adds on halves widened again. Both operands
+// are packed into the workspace by all threads, rounded on the way: A in rows of pairs, B in panels (pairs, P columns).
+// What is stored the other way round is paired first and then turned.
 // K goes in blocks of kDepth steps, C in blocks of kRows by kColumns; a task covers a few tiles of them. Parallel over
 // panels and strips of rows, then over tasks; the cut depends on the shape only.
 #include "kernels/bf16.h"
@@ -11,14 +12,17 @@
 #include "core/parallel.h"
 #include "kernels/gemm_pack.h"
 #include "kernels/gemm_tile.h"
+#if defined(__AMX_BF16__)
+#include "kernels/bf16_amx.h"
+#else
+#include "kernels/bf16_dot.h"
+#endif
 
 namespace pl::PL_ISA {
 namespace {
 
-constexpr int W = width<float>;
-constexpr int64_t P = kPanelVectors * W;  // columns of a panel
-constexpr int64_t kDepth = 1024;          // a panel of this depth is 128 KB where registers are 64 bytes wide
-constexpr int64_t kStrip = 96;            // rows of A packed by one task: 200 KB
+constexpr int64_t kDepth = 1024;  // a panel of this depth is 128 KB where registers are 64 bytes wide
+constexpr int64_t kStrip = 96;    // rows of A packed by one task: 200 KB
 constexpr int64_t kRows = 4096, kColumns = 8192;  // of C between two packings: bounds the workspace
 constexpr int64_t kTurned = 64;                   // pairs turned at a time
 
@@ -56,74 +60,6 @@ void pair_columns(const float* in, int64_t ldi, int64_t rows, int64_t columns, u
     }
 }
 
-#if defined(__AVX512BF16__)
-PL_INLINE vf dot(vf sum, vu a, vu b) { return (vf)_mm512_dpbf16_ps((__m512)sum, (__m512bh)a, (__m512bh)b); }
-#else
-PL_INLINE vf dot(vf sum, vu a, vu b) {
-  sum = fma_((vf)(a << 16), (vf)(b << 16), sum);
-  return fma_((vf)(a & 0xffff0000u), (vf)(b & 0xffff0000u), sum);
-}
-#endif
-
-struct DotTile {
-  int64_t pairs;
-  const uint32_t* a;
-  int64_t lda;
-  const uint32_t* b;  // P apart
-  float* c;
-  int64_t ldc;
-  int64_t last;  // columns in the last vector
-  bool add;
-};
-
-template <int R, int V>
-void dot_tile(const DotTile& t) {
-  const uint32_t *const a = t.a, *b = t.b;
-  const int64_t lda = t.lda;
-  vf sum[R][V] = {};
-  for (int64_t q = 0; q < t.pairs; ++q, b += P) {
-    vu row[V];
-#pragma GCC unroll 4
-    for (int j = 0; j < V; ++j) row[j] = *reinterpret_cast<const vu*>(b + j * W);
-#pragma GCC unroll 16
-    for (int i = 0; i < R; ++i) {
-      const vu x = a[i * lda + q] - vu{};
-#pragma GCC unroll 4
-      for (int j = 0; j < V; ++j) sum[i][j] = dot(sum[i][j], x, row[j]);
-    }
-  }
-#pragma GCC unroll 16
-  for (int i = 0; i < R; ++i) {
-#pragma GCC unroll 4
-    for (int j = 0; j < V; ++j) {
-      float* const c = t.c + i * t.ldc + j * W;
-      const bool whole = j + 1 < V || t.last == W;
-      vf y = sum[i][j];
-      if (t.add) y += whole ? load(c) : load_n(c, t.last);
-      whole ? store(c, y) : store_n(c, y, t.last);
-    }
-  }
-}
-
-using DotFn = void (*)(const DotTile&);
-struct DotTable {
-  DotFn at[kPanelVectors][kMaxTileRows];  // [vectors - 1][rows - 1]
-};
-template <int V, int R>
-constexpr void fill_dots(DotTable& t) {
-  t.at[V - 1][R - 1] = dot_tile<R, V>;
-  if constexpr (R > 1)
-    fill_dots<V, R - 1>(t);
-  else if constexpr (V > 1)
-    fill_dots<V - 1, tile_rows(V - 1)>(t);
-}
-constexpr DotTable make_dots() {
-  DotTable t{};
-  fill_dots<kPanelVectors, tile_rows(kPanelVectors)>(t);
-  return t;
-}
-constexpr DotTable kDots = make_dots();
-
 struct Bf16Plan {
   int64_t depth, pairs;    // of a block of K
   int64_t lda;             // of packed A, in pairs
@@ -133,7 +69,7 @@ struct Bf16Plan {
 
 Bf16Plan plan_bf16(const GemmArgs& g) {
   Bf16Plan p{};
-  p.depth = round_up(blocks_of(g.k, blocks_of(g.k, kDepth)), 2);
+  p.depth = round_up(blocks_of(g.k, blocks_of(g.k, kDepth)), 2 * kPairs);
   p.pairs = p.depth / 2;
   p.lda = round_up(p.pairs, W) + W;  // rows a power of two apart would fall on the same cache sets
   p.rows = smaller(g.m, kRows);
@@ -152,6 +88,8 @@ struct Bf16Product {
 
   // Columns [j, j+columns) of B, steps [k, k+depth) of K.
   void pack_b(int64_t k, int64_t depth, int64_t j, int64_t columns, uint32_t* out) const {
+    for (int64_t q = blocks_of(depth, 2); q % kPairs != 0; ++q)
+      __builtin_memset(out + q * P, 0, P * sizeof(uint32_t));
     if (!g.trans_b) return pair_rows(b + k * g.ldb + j, g.ldb, depth, columns, out, P);
     alignas(64) uint32_t strip[P * kTurned];
     for (int64_t q = 0; q < depth; q += 2 * kTurned) {
@@ -162,6 +100,8 @@ struct Bf16Product {
     }
   }
   void pack_a(int64_t k, int64_t depth, int64_t i, int64_t rows, uint32_t* out) const {
+    for (int64_t q = blocks_of(depth, 2); q % kPairs != 0; ++q)
+      for (int64_t r = 0; r < rows; ++r) out[r * plan.lda + q] = 0;
     if (!g.trans_a) return pair_columns(a + i * g.lda + k, g.lda, rows, depth, out, plan.lda);
     alignas(64) uint32_t strip[kTurned * kStrip];
     for (int64_t q = 0; q < depth; q += 2 * kTurned) {
@@ -176,24 +116,10 @@ struct Bf16Product {
   void cover(int64_t i, int64_t i0, int64_t i1, int64_t j, int64_t j0, int64_t j1, int64_t k,
              int64_t depth) const {
     for (int64_t at = j0; at < j1; at += P) {
-      const int64_t columns = smaller(P, j1 - at), vectors = blocks_of(columns, W),
-                    most = tile_rows(static_cast<int>(vectors));
+      const int64_t columns = smaller(P, j1 - at);
       float* const out = c + i0 * g.ldc + at;
-      DotTile t{blocks_of(depth, 2),
-                packed_a + (i0 - i) * plan.lda,
-                plan.lda,
-                packed_b + (at - j) * plan.pairs,
-                out,
-                g.ldc,
-                columns - (vectors - 1) * W,
-                g.accumulate || k > 0};
-      const int64_t tiles = blocks_of(i1 - i0, most), low = (i1 - i0) / tiles, higher = (i1 - i0) % tiles;
-      for (int64_t n = 0; n < tiles; ++n) {
-        const int64_t height = low + (n < higher ? 1 : 0);
-        kDots.at[vectors - 1][height - 1](t);
-        t.a += height * plan.lda;
-        t.c += height * g.ldc;
-      }
+      multiply_panel({blocks_of(depth, 2 * kPairs) * kPairs, packed_a + (i0 - i) * plan.lda, plan.lda,
+                      packed_b + (at - j) * plan.pairs, out, g.ldc, i1 - i0, columns, g.accumulate || k > 0});
       if (k + depth == g.k && !g.accumulate) finish_block(out, i1 - i0, columns, at);
     }
   }

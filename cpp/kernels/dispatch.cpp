@@ -6,6 +6,8 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #endif
 
 #include "core/error.h"
@@ -38,8 +40,11 @@ namespace pl {
   }
 PL_FOR_EACH_ISA(X)
 #undef X
-#if defined(PYLEARN_V4BF16)
+#if defined(PYLEARN_V4_BF16)
 namespace v4bf16 {  // v4 with AVX512-BF16, for this family only
+extern const Bf16Kernels bf16;
+}
+namespace v4amx {  // v4 with AMX, likewise
 extern const Bf16Kernels bf16;
 }
 #endif
@@ -73,12 +78,26 @@ bool runs_here(const char* isa) {
   return !std::strcmp(isa, "baseline") || !std::strcmp(isa, "neon");
 }
 
+#if defined(PYLEARN_V4_BF16)
+bool has_bf16_dots() {
+  unsigned a, b, c, d;
+  return has_v4() && __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & (1u << 5));
+}
+
+// Linux saves the tile registers of processes only that have asked for it.
+bool has_amx() {
+  constexpr long request = 0x1023, tile_data = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
+  constexpr unsigned bf16_and_tile = 1u << 22 | 1u << 24;
+  unsigned a, b, c, d;
+  return has_v4() && __get_cpuid_count(7, 0, &a, &b, &c, &d) && (d & bf16_and_tile) == bf16_and_tile &&
+         syscall(SYS_arch_prctl, request, tile_data) == 0;
+}
+#endif
+
 // The family as an ISA has it, or the better one that this processor runs too.
 const Bf16Kernels& bf16_of(const Bf16Kernels& own) {
-#if defined(PYLEARN_V4BF16)
-  unsigned a, b, c, d;
-  const bool native = has_v4() && __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & (1u << 5));
-  if (native && &own == &v4::bf16) return v4bf16::bf16;
+#if defined(PYLEARN_V4_BF16)
+  if (&own == &v4::bf16) return has_amx() ? v4amx::bf16 : has_bf16_dots() ? v4bf16::bf16 : own;
 #endif
   return own;
 }

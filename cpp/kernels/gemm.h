@@ -7,7 +7,7 @@
 //           jumps through memory and is used with few panels. The tiles ask the cache for what is packed next;
 //   shared  by all threads into the workspace, a slab of K at a time, before the tasks start: B when C is cut by rows
 //           too, A when it jumps through memory or its rows fall on the same cache sets. A stored transposed is turned
-//           then, so that all four layouts run alike from there.
+//           then, so that all four layouts run alike from there; the tiles ask for the next panel of B.
 // Otherwise A is never packed: a task's rows of it, one block of K deep, stay in the second-level cache.
 // The plan depends on the shape only, and no sum is ever shared between tasks: any number of threads gives the same
 // bits.
@@ -264,7 +264,10 @@ struct Product {
           const int64_t to = smaller(j + P, j1);
           const int64_t over = steps(i_end - i, kc);
           Ahead ahead;
-          if (plan.pack_a == Pack::own && to == j1) ask_a(ahead, i_end, i1, p, kc, p1, i0, over);
+          if (plan.pack_a == Pack::own && to == j1)
+            ask_a(ahead, i_end, i1, p, kc, p1, i0, over);
+          else if (to < j1)  // the next panel, else its first tile would wait for the third level
+            ahead.spread(panel(p, kc, to), 1, kc * P * int64_t{sizeof(T)}, 0, over);
           cover(i, i_end, j, to, p, kc, pa, lda, panel(p, kc, j), round_up(to - j, width<T>), &ahead);
         }
       };
