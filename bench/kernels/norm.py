@@ -44,7 +44,7 @@ def layer_norm(rows: int, features: int) -> Case:
             *jax_vjp_sides(_jax_norm((-1,)), dy, x, gamma, beta),
         ]
 
-    nbytes = 16.0 * rows * features  # x, dy read, y, dx written
+    nbytes = 20.0 * rows * features  # x read, y written; x, dy read, dx written
     label = f"{rows}x{features} fwd+bwd"
     return Case("norm", "layer_norm", label, build, nbytes=nbytes, heavy=nbytes > 1e8)
 
@@ -83,7 +83,8 @@ def batch_norm(batch: int, channels: int, size: int) -> Case:
             )
         return list(by_numpy.batch_norm_both(*wide(dy, x, gamma, beta), EPSILON)), sides
 
-    nbytes = 16.0 * batch * size * size * channels
+    # x read for the statistics and for y, which is written; x and dy read for the sums and for dx, which is written
+    nbytes = 32.0 * batch * size * size * channels
     label = f"{batch}x{channels}x{size}x{size} fwd+bwd"
     return Case("norm", "batch_norm", label, build, nbytes=nbytes, tolerance=1e-4, heavy=nbytes > 1e8)
 

@@ -115,9 +115,10 @@ struct Parts {
           return static_cast<T*>(a.out) + ((n * a.h + h) * a.w + w + j * a.stride_w) * a.c;
         };
         int64_t j = 0;
-        for (; j < all.begin; ++j) pixels<1>(rows, m, kh, columns, j, columns.axis.taps_at(j), at(j));
+        const auto one = [&] { pixels<1>(rows, m, kh, columns, j, columns.axis.taps_at(j), at(j)); };
+        for (; j < all.begin; ++j) one();
         for (; j + 8 <= all.end; j += 8) pixels<8>(rows, m, kh, columns, j, {0, columns.axis.taps}, at(j));
-        for (; j < columns.axis.out; ++j) pixels<1>(rows, m, kh, columns, j, columns.axis.taps_at(j), at(j));
+        for (; j < columns.axis.out; ++j) one();
       }
     }
   }
@@ -126,26 +127,46 @@ struct Parts {
   template <int kPixels>
   void pixels(const Phase& rows, int64_t m, Range kh, const Phase& columns, int64_t j, Range kw,
               T* to) const {
-    const int64_t size = part_size<T>(a), channels = a.c, distance = a.stride_w * a.c;
-    alignas(PL_VEC) vec<T> sum[kPixels] = {};
-    for (int64_t t = kh.begin; t < kh.end; ++t) {
-      const int64_t i = m + rows.axis.start + t * rows.axis.dilation - first;
-      for (int64_t u = kw.begin; u < kw.end; ++u) {
-        const int64_t o = j + columns.axis.start + u * columns.axis.dilation;
-        const T* const part =
-            parts + (i * a.ow + o) * size + (rows.tap(t) * a.kw + columns.tap(u)) * channels;
-#pragma GCC unroll 8
-        for (int k = 0; k < kPixels; ++k) sum[k] += load_n(part + k * size, channels);
+    const int64_t channels = a.c, distance = a.stride_w * a.c;
+    const auto each_part = [&](const auto& add) {
+      for (int64_t t = kh.begin; t < kh.end; ++t) {
+        const int64_t i = m + rows.axis.start + t * rows.axis.dilation - first;
+        for (int64_t u = kw.begin; u < kw.end; ++u) {
+          const int64_t o = j + columns.axis.start + u * columns.axis.dilation;
+          add(parts + (i * a.ow + o) * part_size<T>(a) + (rows.tap(t) * a.kw + columns.tap(u)) * channels);
+        }
       }
-    }
-    if (a.bias) {
-      const vec<T> bias = load_n(static_cast<const T*>(a.bias), channels);
+    };
+    if (channels == 1)
+      add_scalars<kPixels>(each_part, to, distance);
+    else
+      add_vectors<kPixels>(each_part, to, distance);
+    finish(to, distance, kPixels, channels, static_cast<const T*>(a.bias), 1, a.activation);
+  }
+
+  // A vector of one channel, though masked, often lies across two cache lines, and its load costs two.
+  template <int kPixels, class Each>
+  void add_scalars(const Each& each_part, T* to, int64_t distance) const {
+    const int64_t size = part_size<T>(a);
+    T sum[kPixels] = {};
+    each_part([&](const T* part) {
 #pragma GCC unroll 8
-      for (int k = 0; k < kPixels; ++k) sum[k] += bias;
-    }
+      for (int k = 0; k < kPixels; ++k) sum[k] += part[k * size];
+    });
+#pragma GCC unroll 8
+    for (int k = 0; k < kPixels; ++k) to[k * distance] = sum[k];
+  }
+
+  template <int kPixels, class Each>
+  void add_vectors(const Each& each_part, T* to, int64_t distance) const {
+    const int64_t size = part_size<T>(a), channels = a.c;
+    alignas(PL_VEC) vec<T> sum[kPixels] = {};
+    each_part([&](const T* part) {
+#pragma GCC unroll 8
+      for (int k = 0; k < kPixels; ++k) sum[k] += load_n(part + k * size, channels);
+    });
 #pragma GCC unroll 8
     for (int k = 0; k < kPixels; ++k) store_n(to + k * distance, sum[k], channels);
-    finish(to, distance, kPixels, channels, static_cast<const T*>(nullptr), 1, a.activation);
   }
 };
 

@@ -125,8 +125,11 @@ struct WeightBlock {
   }
 
   void patches() const {
-    alignas(64) T patch[kPatchBytes / sizeof(T)];
-    const int64_t depth = patch_depth(a);
+    constexpr int W = width<T>;
+    alignas(64) T patch[kPatchBytes / sizeof(T) + W];
+    const int64_t depth = patch_depth(a), run = a.kw * a.c;
+    // A row of taps in one vector, stored whole: what is too much is overwritten by the rows and windows after it.
+    const bool in_vectors = kMaskedLoads && columns.dilation == 1 && run <= W;
     // rows whose windows fit, of which dy is one run
     const int64_t held = js.size() == a.ow ? larger(1, patches_held<T>(a) / a.ow) : 1;
     const Range whole = columns.whole();
@@ -142,9 +145,14 @@ struct WeightBlock {
           const T* const row = x() + ((n * a.h + r * rows.stride + rows.start) * a.w + columns.start) * a.c;
           for (int64_t j = js.begin; j < js.end; ++j) {
             const bool all = whole.begin <= j && j < whole.end;
-            copy_window(a, rows.dilation * a.w * a.c, columns.dilation * a.c, row + j * columns.stride * a.c,
-                        kh, all ? Range{0, a.kw} : columns.taps_at(j),
-                        patch + ((r - i) * js.size() + j - js.begin) * depth);
+            const T* const corner = row + j * columns.stride * a.c;
+            T* const to = patch + ((r - i) * js.size() + j - js.begin) * depth;
+            if (all && in_vectors && kh.size() == a.kh)
+              for (int64_t k = 0; k < a.kh; ++k)
+                store(to + k * run, load_n(corner + k * rows.dilation * a.w * a.c, run));
+            else
+              copy_window(a, rows.dilation * a.w * a.c, columns.dilation * a.c, corner, kh,
+                          all ? Range{0, a.kw} : columns.taps_at(j), to);
           }
         }
         t.columns = (to - i) * js.size();

@@ -2,14 +2,14 @@
 // chunk.
 //
 // A row is read from memory once and stays in cache for its passes: the maximum m, the sum of e^(x - m), the
-// result. The last, partial vector is kept in a register from pass to pass, padded with -inf, whose
+// result. A large gradient by labels goes past the caches (past.h). The last, partial vector is kept in a register from pass to pass, padded with -inf, whose
 // exponential is 0: a row that is no longer than a vector never goes through memory in between. NaN anywhere,
 // +inf, or a row of -inf make the whole row NaN, as exp(x - max) / sum does.
 #include "kernels/loss.h"
 
 #include "core/parallel.h"
 #include "kernels/math.h"
-#include "kernels/vectors.h"
+#include "kernels/past.h"
 
 namespace pl::PL_ISA {
 namespace {
@@ -60,6 +60,8 @@ PL_INLINE Row<T> exp_row(const T* x, T* e, int64_t cols) {
     const int64_t end = whole - i > 64 * w ? i + 64 * w : whole;
     V sum{};
     for (; i < end; i += w) {
+      __builtin_prefetch(x + cols +
+                         i);  // the next row, while this one's exponentials keep the processor busy
       const V v = exp_(load(x + i) - max);
       if (e) store(e + i, v);
       sum += v;
@@ -290,8 +292,21 @@ void cross_entropy_backward_typed(const CrossEntropyBackwardArgs& a) {
     const int64_t label = label_at(a.label, a.label_dtype, r);
     if (label >= 0 && label < a.cols) {
       const T factor = share * scale;
-      each_vector<T>(0, a.cols,
-                     [&](int64_t i, auto part) { part.put(dx + i, exp_(part.get(x + i) - max) * factor); });
+      const auto step = [&](int64_t i, auto part) {
+        __builtin_prefetch(x + a.cols + i);
+        part.put(dx + i, exp_(part.get(x + i) - max) * factor);
+      };
+      if (a.rows * a.cols * int64_t{sizeof(T)} < kPastBytes) {
+        each_vector<T>(0, a.cols, step);
+      } else {  // but not the line of the label, which is written twice
+        const auto skew = static_cast<int64_t>(reinterpret_cast<uintptr_t>(dx + label) % PL_VEC / sizeof(T));
+        const int64_t low = label - skew < 0 ? 0 : label - skew;
+        const int64_t high = label - skew + width<T> > a.cols ? a.cols : label - skew + width<T>;
+        each_vector_past<T>(dx, 0, low, step);
+        each_vector<T>(low, high, step);
+        each_vector_past<T>(dx, high, a.cols, step);
+        fence_past();
+      }
       dx[label] -= scale;
     } else {
       each_vector<T>(0, a.cols, [&](int64_t i, auto part) { part.put(dx + i, V{}); });

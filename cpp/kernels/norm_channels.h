@@ -257,6 +257,7 @@ struct ChannelForward {
   __attribute__((noinline)) void apply(int64_t i, int64_t chunk) const {
     const T* const x = x_at(i, chunk);
     T* const y = static_cast<T*>(a.y) + (x - static_cast<const T*>(a.x));
+    const bool past = rows_go_past(a.y, a.n * a.s * a.c * int64_t{sizeof(T)}, a.c * int64_t{sizeof(T)});
     Period<T> repeated[3];
     const T* const mean = repeated[0].of(work.coefficient(i, kMean), plan, a.c);
     const T* const scale = repeated[1].of(work.coefficient(i, kScale), plan, a.c);
@@ -266,9 +267,10 @@ struct ChannelForward {
           for (int v = 0; v < run.vectors; ++v) {
             const vec<T> m = run.get(mean + j, v), s = run.get(scale + j, v), b = run.get(beta + j, v);
             for (int64_t r = 0, p = at; r < rows; ++r, p += plan.period)
-              run.put(y + p, v, activated<F>(fma_(run.get(x + p, v) - m, s, b), a.activation));
+              run.put(y + p, v, activated<F>(fma_(run.get(x + p, v) - m, s, b), a.activation), past);
           }
         });
+    if (past) fence_past();
   }
 };
 
@@ -374,6 +376,7 @@ struct ChannelBackward {
     const T* const x = static_cast<const T*>(a.x) + start(i, chunk);
     const T* const dy = static_cast<const T*>(a.dy) + start(i, chunk);
     T* const dx = static_cast<T*>(a.dx) + start(i, chunk);
+    const bool past = rows_go_past(a.dx, a.n * a.s * a.c * int64_t{sizeof(T)}, a.c * int64_t{sizeof(T)});
     Period<T> repeated[5];
     const T* const mean = repeated[0].of(work.coefficient(i, kMean), plan, a.c);
     const T* const scale = repeated[1].of(work.coefficient(i, kScale), plan, a.c);
@@ -389,10 +392,11 @@ struct ChannelBackward {
               vec<T> g = run.get(dy + p, v), d{};
               if (F != Follow::none || !a.frozen) d = run.get(x + p, v) - m;
               if constexpr (F != Follow::none) g = through_activation<F>(g, fma_(d, s, b), a.activation);
-              run.put(dx + p, v, a.frozen ? g * s : fma_(g, s, fma_(d, k, o)));
+              run.put(dx + p, v, a.frozen ? g * s : fma_(g, s, fma_(d, k, o)), past);
             }
           }
         });
+    if (past) fence_past();
   }
 };
 

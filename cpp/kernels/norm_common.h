@@ -3,6 +3,7 @@
 #include "core/parallel.h"
 #include "kernels/math.h"
 #include "kernels/norm.h"
+#include "kernels/past.h"
 
 namespace pl::PL_ISA {
 namespace {
@@ -55,6 +56,9 @@ struct Run {
   PL_INLINE vec<T> get(const T* p, int v) const { return load(p + v * width<T>); }
   PL_INLINE vec<T> get_or(const T* p, int v, T) const { return load(p + v * width<T>); }
   PL_INLINE void put(T* p, int v, vec<T> value) const { store(p + v * width<T>, value); }
+  PL_INLINE void put(T* p, int v, vec<T> value, bool past) const {
+    past ? store_past(p + v * width<T>, value) : store(p + v * width<T>, value);
+  }
 };
 template <class T>
 struct LastRun {
@@ -62,7 +66,7 @@ struct LastRun {
   int64_t n;
   PL_INLINE vec<T> get(const T* p, int) const { return load_n(p, n); }  // zeros behind
   PL_INLINE vec<T> get_or(const T* p, int, T behind) const { return load_n(p, n, broadcast(behind)); }
-  PL_INLINE void put(T* p, int, vec<T> value) const { store_n(p, value, n); }
+  PL_INLINE void put(T* p, int, vec<T> value, bool = false) const { store_n(p, value, n); }
 };
 // fn(j, run) over [0, n): runs of kMost vectors, then of one.
 template <class T, int kMost, class Fn>

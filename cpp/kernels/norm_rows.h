@@ -96,15 +96,18 @@ __attribute__((noinline)) void row_forward_block(const RowNormArgs& a, int64_t f
   }
   if (!a.y) return;
   T* const y = static_cast<T*>(a.y) + first * n;
+  const bool past = rows_go_past(a.y, a.rows * n * int64_t{sizeof(T)}, n * int64_t{sizeof(T)});
   each_run<T, 1>(n, [&](int64_t j, auto run) {
     const vec<T> scale = gamma ? run.get(gamma + j, 0) : splat<vec<T>>(T(1));
     const vec<T> offset = beta ? run.get(beta + j, 0) : vec<T>{};
 #pragma GCC unroll 8
     for (int r = 0; r < kRows; ++r) {
+      __builtin_prefetch(x + (kRows + r) * n + j, 0, 2);  // the next rows
       const vec<T> t = (run.get(x + r * n + j, 0) - mean.of[r]) * rstd.of[r];
-      run.put(y + r * n + j, 0, activated<F>(fma_(t, scale, offset), a.activation));
+      run.put(y + r * n + j, 0, activated<F>(fma_(t, scale, offset), a.activation), past);
     }
   });
+  if (past) fence_past();
 }
 
 template <class T, Follow F>
@@ -165,22 +168,26 @@ __attribute__((noinline)) void row_backward_block(const RowNormBackwardArgs& a, 
     mean_ht.each([&](int i) { return mean_ht.at(i) * share; });
   }
   T* const dx = static_cast<T*>(a.dx) + first * n;
+  const bool past = rows_go_past(a.dx, a.rows * n * int64_t{sizeof(T)}, n * int64_t{sizeof(T)});
   each_run<T, 1>(n, [&](int64_t j, auto run) {
     const V scale = gamma ? run.get(gamma + j, 0) : splat<V>(T(1));
     V sum_g = fresh ? V{} : run.get(partial + j, 0), sum_gt = fresh ? V{} : run.get(partial + n + j, 0);
 #pragma GCC unroll 8
     for (int r = 0; r < kRows; ++r) {
       V t;
+      __builtin_prefetch(x + (kRows + r) * n + j, 0, 2);
+      __builtin_prefetch(dy + (kRows + r) * n + j, 0, 2);
       const V g = terms(j, r, run, scale, t);
       sum_g += g;
       sum_gt = fma_(g, t, sum_gt);
       if (a.dx)
-        run.put(dx + r * n + j, 0,
-                (fma_(g, scale, splat<V>(-mean_h.of[r])) - t * mean_ht.of[r]) * rstd.of[r]);
+        run.put(dx + r * n + j, 0, (fma_(g, scale, splat<V>(-mean_h.of[r])) - t * mean_ht.of[r]) * rstd.of[r],
+                past);
     }
     run.put(partial + j, 0, sum_g);
     run.put(partial + n + j, 0, sum_gt);
   });
+  if (past) fence_past();
 }
 
 template <class T, Follow F>
