@@ -105,6 +105,9 @@ void bind_ops(py::module_& m) {
          "matmul of float32 arrays, rounded to bfloat16 (to nearest, ties to even) and summed in float32; "
          "the gradients "
          "are such products too.");
+  def_op(m, "gram", gram, {"x"},
+         "Products of x's columns with each other, x' x: (..., N, K) to (..., K, K), symmetric to the last "
+         "bit.");
   def_op(m, "matmul_backward", matmul_backward, {"dy", "x1", "x2"}, "Gradients (dx1, dx2) of matmul.");
   def_op(m, "linear", pl::linear, {"x", "w", {"b", None}, {"activation", None}, {"residual", None}},
          "activation(x @ w + b + residual): x (..., in), w (in, out), b (out), residual (..., out). "

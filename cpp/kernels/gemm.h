@@ -162,6 +162,7 @@ struct Product {
   // Rows [i0,i1), columns [j0,j1), all the panel's k in [p,p+kc).
   void cover(int64_t i0, int64_t i1, int64_t j0, int64_t j1, int64_t p, int64_t kc, const T* pa, int64_t lda,
              const T* pb, int64_t ldb, Ahead* ahead = nullptr) const {
+    if (g.symmetric && j1 <= i0) return;  // below the diagonal
     T* const out = c + i0 * g.ldc + j0;
     tile_column(i1 - i0, j1 - j0, kc, pa, lda, plan.rows_contiguous, pb, ldb, out, g.ldc,
                 g.accumulate || p > 0, ahead);
@@ -347,6 +348,18 @@ struct Product {
   }
 };
 
+// What lies below the diagonal of C (n,n) from what lies above.
+template <class T>
+void mirror(T* c, int64_t ldc, int64_t n) {
+  constexpr int64_t S = 32;  // a square that stays in the first-level cache
+  parallel_for(blocks_of(n, S), larger(1, kPackGrain / (S * n)), [&](int64_t begin, int64_t end) {
+    for (int64_t i0 = begin * S; i0 < smaller(end * S, n); i0 += S)
+      for (int64_t j0 = 0; j0 <= i0; j0 += S)
+        for (int64_t i = i0; i < smaller(i0 + S, n); ++i)
+          for (int64_t j = j0; j < smaller(j0 + S, i); ++j) c[i * ldc + j] = c[j * ldc + i];
+  });
+}
+
 template <class T>
 Product<T> product_of(const GemmArgs& g, const Plan& plan, int64_t batch) {
   return {g,
@@ -359,7 +372,7 @@ Product<T> product_of(const GemmArgs& g, const Plan& plan, int64_t batch) {
 }
 
 template <class T>
-void gemm_float(const GemmArgs& g) {
+void gemm_blocks(const GemmArgs& g) {
   if (g.k == 0) {
     if (g.accumulate) return;
     for (int64_t b = 0; b < g.batch; ++b) {
@@ -402,6 +415,13 @@ void gemm_float(const GemmArgs& g) {
           !g.accumulate);
     }
   }
+}
+
+template <class T>
+void gemm_float(const GemmArgs& g) {
+  gemm_blocks<T>(g);
+  if (!g.symmetric) return;
+  for (int64_t b = 0; b < g.batch; ++b) mirror(static_cast<T*>(g.c) + b * g.batch_c, g.ldc, g.n);
 }
 
 }  // namespace

@@ -32,6 +32,8 @@ struct GemmArgs {
   DType dtype;
   bool trans_a, trans_b;  // the stored matrix is (K,M), (N,K)
   bool accumulate;
+  bool
+      symmetric;  // C is its own transpose: half of it is computed. Without accumulate, bias, activation, residual
   Activation activation;
   int64_t m, n, k;
   int64_t lda, ldb, ldc;              // elements from one stored row to the next

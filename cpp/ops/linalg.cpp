@@ -72,7 +72,8 @@ using GemmWorkspaceFn = int64_t (*)(const GemmArgs&);
 
 // a (..., M, K), b (..., K, N), both of one dtype and at least two-dimensional.
 Tensor product(const char* name, GemmFn gemm, GemmWorkspaceFn workspace, const Tensor& a, const Tensor& b,
-               const OptTensor& bias, Activation activation, const Tensor& into, const OptTensor& residual) {
+               const OptTensor& bias, Activation activation, const Tensor& into, const OptTensor& residual,
+               bool symmetric = false) {
   int64_t m = a.shape(-2), k = a.shape(-1), n = b.shape(-1);
   Shape batch = broadcast_shapes("matmul", leading(a.shape()), leading(b.shape()));
   Shape shape = batch;
@@ -97,6 +98,7 @@ Tensor product(const char* name, GemmFn gemm, GemmWorkspaceFn workspace, const T
                 .trans_a = x.trans,
                 .trans_b = z.trans,
                 .accumulate = false,
+                .symmetric = symmetric,
                 .activation = activation,
                 .m = m,
                 .n = n,
@@ -114,8 +116,8 @@ Tensor product(const char* name, GemmFn gemm, GemmWorkspaceFn workspace, const T
                 .residual = residual ? residual->read() : nullptr,
                 .c = y.write(),
                 .work = nullptr};
-  if (args.batch_b == 0 && args.batch > 1 && !args.trans_a && (sa == m * x.ld || m == 1) && args.lda >= k &&
-      (m > 1 || sa >= k)) {  // one matrix for the whole batch: one tall product
+  if (!symmetric && args.batch_b == 0 && args.batch > 1 && !args.trans_a && (sa == m * x.ld || m == 1) &&
+      args.lda >= k && (m > 1 || sa >= k)) {  // one matrix for the whole batch: one tall product
     args.lda = m == 1 ? sa : x.ld;
     args.m *= args.batch;
     args.batch = 1;
@@ -213,6 +215,19 @@ Tensor matmul_bf16(const Tensor& x1, const Tensor& x2) {
   check("x1", x1);
   check("x2", x2);
   return with_vectors(x1, x2, matrices_bf16);
+}
+
+Tensor gram(const Tensor& x) {
+  require_float("gram", "x", x);
+  if (x.ndim() < 2)
+    raise<ValueError>("[gram] argument 'x' must have at least two dimensions, not ", x.shape());
+  const LinalgKernels& k = kernels().linalg;
+  Tensor y = product("gemm", k.gemm, k.gemm_workspace, swap_last(x), x, {}, Activation::none, {}, {}, true);
+  record("gram", {x}, {y}, [x = save(x)](Backward& bw) {
+    const Tensor& g = bw.grad();
+    bw.set(0, matmul(bw.get(x), g + swap_last(g)));
+  });
+  return y;
 }
 
 std::tuple<Tensor, Tensor> matmul_backward(const Tensor& dy, const Tensor& x1, const Tensor& x2) {

@@ -121,6 +121,8 @@ Tensor cumsum(const Tensor& x, std::optional<int64_t> axis, bool reverse = false
 Tensor matmul(const Tensor& x1, const Tensor& x2);
 // float32 in and out; operands rounded to bfloat16, sums in float32.
 Tensor matmul_bf16(const Tensor& x1, const Tensor& x2);
+// x' x, for half of the products: (..., N, K) -> (..., K, K), symmetric to the last bit.
+Tensor gram(const Tensor& x);
 std::tuple<Tensor, Tensor> matmul_backward(const Tensor& dy, const Tensor& x1, const Tensor& x2);
 Tensor linear(const Tensor& x, const Tensor& w, const OptTensor& b, Activation activation,
               const OptTensor& residual = {});

@@ -9,7 +9,7 @@ from .activations import elu, gelu, leaky_relu, relu, selu, sigmoid, silu, softp
 from .elementwise import erfc, numeric, quiet, real, tanh
 from .shape import sum_to
 
-__all__ = ["matmul", "matmul_backward", "matmul_bf16", "round_bf16", "linear", "linear_backward"]
+__all__ = ["matmul", "matmul_backward", "matmul_bf16", "gram", "round_bf16", "linear", "linear_backward"]
 
 # Each activation of the dense layer.
 ACTIVATIONS = {
@@ -79,6 +79,13 @@ def round_bf16(x):
 def matmul_bf16(x1, x2):
     """The matrix product of x1 and x2, both rounded to bfloat16"""
     return np.matmul(round_bf16(x1), round_bf16(x2))
+
+
+@quiet
+def gram(x):
+    """x' x over the last two axes: (..., N, K) -> (..., K, K)"""
+    x = real(x)
+    return np.matmul(np.swapaxes(x, -1, -2), x)
 
 
 def linear(x, w, b=None, activation=None, residual=None):

@@ -88,6 +88,41 @@ def _bf16_errors(rng: Rng) -> list:
     ]
 
 
+def _gram_samples(rng: Rng, dtype: str) -> list[Sample]:
+    shapes = ((3, 4), (4, 1), (1, 4), (2, 5, 3), (2, 1, 3, 2), (0, 3), (3, 0), (0, 3, 2))
+    return [Sample((array(rng, shape, dtype, -1, 1),)) for shape in shapes]
+
+
+def _gram_more(rng: Rng, dtype: str) -> list[Sample]:
+    calls = []
+    for n, k in ((50, 33), (40, 130), (1100, 70), (300, 260), (900, 330), (3, 500)):
+        x = (array(rng, (n, k), dtype, -1, 1) * min(1, (600 / n) ** 0.5)).astype(
+            dtype
+        )  # sums as of 600 products
+        calls += [Sample((x,)), Sample((np.asfortranarray(x),))]
+    x = array(rng, (5, 6), dtype, -1, 1)
+    x[1, 2], x[3, 4] = np.nan, np.inf
+    return [*calls, Sample((x,)), Sample((np.broadcast_to(array(rng, (7, 5), dtype), (3, 7, 5)),))]
+
+
+def _gram_errors(rng: Rng) -> list:
+    x = array(rng, (3, 4), "float32")
+    return [
+        *bad_array((x,), 0, "x"),
+        *bad_out((x,), np.zeros((4, 4), np.float32)),
+        bad(ValueError, "x", x[0]),
+        bad(ValueError, "x", np.float32(1)),
+        bad(TypeError, "x", x.astype(np.int32)),
+        bad(TypeError, "x", x > 0),
+    ]
+
+
+def _draw_gram(rng: Rng, dtype: str) -> Sample:
+    n, k = (int(v) for v in rng.integers(1, rng.choice([4, 40, 300]), 2))
+    x = array(rng, (*((), (2,), (3, 1))[rng.integers(3)], n, k), dtype, -1, 1)
+    return Sample((np.ascontiguousarray(x.swapaxes(-1, -2)).swapaxes(-1, -2) if rng.random() < 0.5 else x,))
+
+
 def _backward_samples(rng: Rng, dtype: str) -> list[Sample]:
     calls = []
     for a, b in (
@@ -304,6 +339,21 @@ OPS = [
         same_bits=False,
         torch=lambda t, a, b: a @ b,
         phrases=("broadcast",),
+    ),
+    Op(
+        "gram",
+        ("x",),
+        ("x",),
+        _gram_samples,
+        _gram_errors,
+        ref.gram,
+        more=_gram_more,
+        big=lambda rng, dtype: [Sample((array(rng, (310, 290), dtype, -1, 1),))],
+        draw=_draw_gram,
+        grad=(0,),
+        tolerance="product",
+        same_bits=False,
+        torch=lambda t, x: x.mT @ x,
     ),
     Op(
         "matmul_backward",
