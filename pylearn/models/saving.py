@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import safetensors.numpy
 
-from pylearn import files, layers, models, ops, optimizers, random, registry, structure
+from pylearn import blocks, files, layers, models, ops, optimizers, random, registry, structure
 from pylearn._core import Tensor
 from pylearn.layers import Layer, SymbolicTensor
 from pylearn.layers.inputs import InputLayer
@@ -46,7 +46,7 @@ _KNOWN = {
 
 def classes() -> dict[str, type]:
     """Every class a model file may name, without custom objects."""
-    return {cls.__name__: cls for cls in [*layers.ALL, *models.ALL]}
+    return {cls.__name__: cls for cls in [*layers.ALL, *blocks.ALL, *models.ALL]}
 
 
 def layer_from_config(spec: Mapping[str, Any]) -> Any:
@@ -90,6 +90,22 @@ def graph_from_config(config: Mapping[str, Any]) -> Any:
     inputs = structure.transform(lambda i: places[i], config["inputs"])
     outputs = structure.transform(lambda i: places[i], config["outputs"])
     return models.Functional(inputs, outputs, name=config.get("name"))
+
+
+def clone_model(model: Layer) -> Any:
+    """A model (or layer) of the same structure, with weights and layers of its own, newly initialised; not compiled.
+
+    Raises:
+        ValueError: something in the model cannot be described, such as a lambda.
+    """
+    again = layer_from_config(registry.serialize(model))
+    if (
+        isinstance(model, models.Model)
+        and not isinstance(again, models.Functional)
+        and model._row_shapes is not None
+    ):
+        again.build_from_shapes(model._row_shapes)
+    return again
 
 
 # -- the container --------------------------------------------------------------------------------
@@ -217,7 +233,7 @@ def _assign(model: Layer, arrays: Mapping[str, np.ndarray], source: str) -> None
             shapes = f"shape {given[name].shape}, the model {tuple(weight.shape)}"
             raise ValueError(f"{source} does not fit {model.name}: weight {name!r} has {shapes}")
     for name, weight in wanted.items():
-        ops.assign(weight, np.ascontiguousarray(given[name], weight.dtype))
+        ops.assign(weight, np.asarray(given[name], weight.dtype, order="C"))
 
 
 def _same_but_numbers(wanted: list[str], given: list[str]) -> dict[str, str] | None:

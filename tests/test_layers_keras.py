@@ -1,0 +1,116 @@
+"""Every layer that Keras has too: the same configuration, weights and inputs give the same outputs and gradients."""
+
+import os
+
+import numpy as np
+import pytest
+from layer_examples import EXAMPLES, Example
+
+import pylearn
+from pylearn import layers, ops, structure
+
+os.environ.setdefault("KERAS_BACKEND", "torch")
+keras = pytest.importorskip("keras")
+torch = pytest.importorskip("torch")
+if keras.backend.backend() != "torch":
+    pytest.skip("Keras runs on another backend", allow_module_level=True)
+
+# What is said otherwise there, with the reason.
+OTHERWISE = {
+    "Lambda": "its function is made of Keras' operations there",
+    "PixelShuffle": "Keras has no such layer",
+}
+
+
+def of_keras(layer: layers.Layer, arguments: dict):
+    """Keras' layer of the same name and arguments, or None."""
+    cls = getattr(keras.layers, type(layer).__name__, None)
+    if cls is None or type(layer).__name__ in OTHERWISE:
+        return None
+
+    def convert(name, value):
+        if isinstance(value, layers.Layer):
+            return of_keras(value, _arguments(value))
+        return (
+            keras.initializers.Constant(value)
+            if "initializer" in name and isinstance(value, float)
+            else value
+        )
+
+    if "AveragePooling" in cls.__name__ and "Global" not in cls.__name__:
+        arguments = {"pool_size": 2, **arguments}  # Keras has a default for maxima only
+    return cls(**{k: convert(k, v) for k, v in arguments.items()})
+
+
+def _arguments(layer: layers.Layer) -> dict:
+    args, kwargs = layer._arguments
+    return {**dict(zip(pylearn.registry.parameters(type(layer)), args, strict=False)), **kwargs}
+
+
+def call_keras(layer, xs: list, call: dict):
+    """The outputs at rest, as a list. Several inputs are a list, separate arguments, or a sequence and its states."""
+    if isinstance(layer, keras.layers.MultiHeadAttention):
+        out = layer(*xs, **call)
+    elif len(xs) > 1 and isinstance(layer, (keras.layers.RNN, keras.layers.Bidirectional)):
+        out = layer(xs[0], initial_state=xs[1:], **call)
+    elif type(layer).__name__.startswith("Random"):  # which Keras applies unless told otherwise
+        out = layer(xs[0], training=False)
+    else:
+        out = layer(xs if len(xs) > 1 else xs[0], **call)
+    return list(out) if isinstance(out, (list, tuple)) else [out]
+
+
+PAIRS = [e for e in EXAMPLES if of_keras(e.make(), e.arguments) is not None]
+
+
+def test_those_without_a_twin_are_known():
+    assert {e.cls.__name__ for e in EXAMPLES} - {e.cls.__name__ for e in PAIRS} == {*OTHERWISE, "Residual"}
+
+
+def difference(example: Example) -> float:
+    """Largest difference of outputs and of gradients of the inputs."""
+    mine, theirs = example.make(), of_keras(example.make(), example.arguments)
+    given = structure.flatten(example.inputs(3))
+    pack = (lambda xs: xs[0]) if len(given) == 1 else list
+    outputs = structure.flatten(mine(pack(given), **example.call))
+    call_keras(theirs, given, example.call)
+    kept = [w for w in theirs.weights if "seed_generator" not in w.path]
+    rng = np.random.default_rng(7)
+    weights = [rng.uniform(0.05, 0.5, w.shape).astype("float32") for w in mine.weights]
+    if isinstance(mine, layers.Normalization):  # which keeps its numbers elsewhere
+        weights = [w.numpy() for w in mine.weights]
+    else:
+        assert [tuple(w.shape) for w in kept] == [w.shape for w in mine.weights]
+        mine.set_weights(weights)
+        for weight, value in zip(kept, weights, strict=True):
+            weight.assign(value)
+    weigh = [rng.uniform(0.5, 1.5, t.shape).astype("float32") for t in outputs]
+
+    def total(*xs):
+        return sum(
+            ops.sum(t * w)
+            for t, w in zip(structure.leaves(mine(pack(list(xs)), **example.call)), weigh, strict=True)
+        )
+
+    apart = []
+    if example.ids:
+        wanted = call_keras(theirs, given, example.call)
+    else:
+        leaves = [torch.tensor(x, requires_grad=True) for x in given]
+        wanted = call_keras(theirs, leaves, example.call)
+        sum((t * torch.tensor(w)).sum() for t, w in zip(wanted, weigh, strict=True)).backward()
+        grads = pylearn.grad(total, argnums=tuple(range(len(given))))(*map(pylearn.asarray, given))
+        for x, g, leaf in zip(given, grads, leaves, strict=True):
+            want = np.zeros_like(x) if leaf.grad is None else leaf.grad.numpy()
+            apart.append(np.abs(g.numpy() - want) / np.maximum(1.0, np.abs(want)))
+    outputs = structure.flatten(mine(pack(given), **example.call))
+    for got, want in zip(outputs, wanted, strict=True):
+        want = want.detach().cpu().numpy()
+        assert got.shape == want.shape
+        apart.append(np.abs(got.numpy() - want) / np.maximum(1.0, np.abs(want)))
+    return max(float(a.max()) if a.size else 0.0 for a in apart)
+
+
+@pytest.mark.parametrize("example", PAIRS, ids=lambda e: e.name)
+def test_equals_keras(example):
+    assert difference(example) < 1e-5
