@@ -120,6 +120,8 @@ EXAMPLES = [
     _of(L.SeparableConv2D, (7, 6, 2), filters=4, kernel_size=3, strides=2, padding="same", use_bias=False),
     _of(L.Conv1DTranspose, (5, 3), filters=4, kernel_size=3, strides=2),
     _of(L.Conv1DTranspose, (5, 3), filters=4, kernel_size=4, strides=3, padding="same", output_padding=1),
+    _of(L.Conv1DTranspose, (5, 3), filters=4, kernel_size=3, strides=2, padding="same", output_padding=1),
+    _of(L.Conv1DTranspose, (5, 3), filters=4, kernel_size=2, strides=4, padding="same", output_padding=3),
     _of(L.Conv2DTranspose, (5, 4, 2), filters=3, kernel_size=3, strides=2, padding="same", activation="relu"),
     _of(L.Conv2DTranspose, (5, 4, 2), filters=3, kernel_size=(3, 2), strides=(1, 3), output_padding=(0, 1)),
     _of(L.Conv2DTranspose, (5, 4, 2), filters=3, kernel_size=2, dilation_rate=2, use_bias=False),

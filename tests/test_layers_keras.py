@@ -8,6 +8,7 @@ from layer_examples import EXAMPLES, Example
 
 import pylearn
 from pylearn import layers, ops, structure
+from pylearn.layers.augmentation import sample
 
 os.environ.setdefault("KERAS_BACKEND", "torch")
 keras = pytest.importorskip("keras")
@@ -109,6 +110,54 @@ def difference(example: Example) -> float:
         assert got.shape == want.shape
         apart.append(np.abs(got.numpy() - want) / np.maximum(1.0, np.abs(want)))
     return max(float(a.max()) if a.size else 0.0 for a in apart)
+
+
+MASKED = [
+    (layers.SimpleRNN, {"units": 4}), (layers.LSTM, {"units": 4, "return_sequences": True}),
+    (layers.LSTM, {"units": 4, "return_sequences": True, "go_backwards": True, "activation": "gelu"}),
+    (layers.GRU, {"units": 4, "return_state": True}), (layers.GRU, {"units": 4, "reset_after": False}),
+    (layers.Bidirectional, {"layer": layers.LSTM(4, return_sequences=True)}),
+    (layers.Bidirectional, {"layer": layers.GRU(4)}), (layers.GlobalAveragePooling1D, {}),
+    (layers.BatchNormalization, {}), (layers.TimeDistributed, {"layer": layers.Dense(3)}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("cls, arguments", MASKED)
+def test_masks_are_those_of_keras(cls, arguments, training):
+    mine = cls(**{k: type(v).from_config(v.get_config()) if isinstance(v, layers.Layer) else v
+                  for k, v in arguments.items()})  # fmt: skip
+    theirs = of_keras(mine, arguments)
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((4, 5, 3)).astype("float32")
+    mask = np.array([[1, 1, 1, 1, 1], [1, 1, 0, 0, 0], [1, 0, 1, 0, 1], [0, 0, 1, 1, 1]], bool)
+    mine(x)
+    theirs(x)
+    weights = [rng.uniform(0.05, 0.5, w.shape).astype("float32") for w in mine.weights]
+    mine.set_weights(weights)
+    theirs.set_weights(weights)
+    got = structure.flatten(mine(x, mask=pylearn.asarray(mask), training=training))
+    want = theirs(x, mask=torch.tensor(mask), training=training)
+    for a, b in zip(got, want if isinstance(want, (list, tuple)) else [want], strict=True):
+        np.testing.assert_allclose(a.numpy(), b.detach().numpy(), atol=1e-5)
+    for a, b in zip(mine.get_weights(), theirs.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5)
+
+
+@pytest.mark.parametrize("fill_mode", ["constant", "nearest", "reflect", "wrap"])
+@pytest.mark.parametrize("interpolation", ["bilinear", "nearest"])
+def test_reading_between_pixels_is_keras(fill_mode, interpolation):
+    rng = np.random.default_rng(0)
+    x = rng.random((3, 6, 5, 2)).astype("float32")
+    matrix = np.tile(np.array([1, 0, 0, 0, 1, 0, 0, 0], "float32"), (3, 1))
+    matrix[:, :6] += rng.uniform(-0.3, 0.3, (3, 6)).astype("float32")
+    matrix[:, [2, 5]] += rng.uniform(-9, 9, (3, 2)).astype("float32")
+    want = keras.ops.image.affine_transform(x, torch.tensor(matrix), interpolation, fill_mode, 0.5)
+    a0, a1, a2, b0, b1, b2 = (matrix[:, i].reshape(3, 1, 1) for i in range(6))
+    column, row = np.arange(5, dtype="float32"), np.arange(6, dtype="float32")[:, None]
+    places = (b0 * column + b1 * row + b2, a0 * column + a1 * row + a2)
+    got = sample(pylearn.asarray(x), *map(pylearn.asarray, places), interpolation, fill_mode, 0.5)
+    np.testing.assert_allclose(got.numpy(), want.numpy(), atol=2e-5)
 
 
 @pytest.mark.parametrize("example", PAIRS, ids=lambda e: e.name)

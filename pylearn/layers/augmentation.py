@@ -438,8 +438,7 @@ class Resizing(_Sized):
         elif self.pad_to_aspect_ratio:
             height, width = self.shape_of(x.shape[1:3], True)
             top, left = (height - x.shape[1]) // 2, (width - x.shape[2]) // 2
-            ends = [(top, height - x.shape[1] - top), (left, width - x.shape[2] - left)]
-            x = ops.pad(x, [(0, 0), *ends, (0, 0)], self.fill_value)
+            x = ops.pad(x, [(0, 0), (top, top), (left, left), (0, 0)], self.fill_value)
         return ops.resize2d(x, (self.height, self.width), self.interpolation)
 
     def get_config(self) -> dict[str, Any]:

@@ -19,7 +19,7 @@ class Bidirectional(Layer):
         backward_layer: another layer for the other direction, with ``go_backwards=True``; a copy by default.
         **kwargs: ``name``, ``trainable``, ``dtype``, ``input_shape``.
 
-    With ``return_state`` the output is ``[y, *states of the forward layer, *states of the other]``; ``initial_state``
+    Masked steps of ``return_sequences`` are zeros. With ``return_state`` the output is ``[y, *states of the forward layer, *states of the other]``; ``initial_state``
     takes states in that order.
 
     >>> import numpy as np
@@ -85,6 +85,10 @@ class Bidirectional(Layer):
                 states += last
             if layer.go_backwards and layer.return_sequences:
                 y = ops.flip(y, axis=1)  # both in the order of the steps
+            if mask is not None and layer.return_sequences:
+                y = ops.where(
+                    ops.expand_dims(mask, -1), y, 0.0
+                )  # each repeats its state there, at another end
             outs.append(y)
         merged = self._merge(*outs)
         if not states:

@@ -128,7 +128,9 @@ class Recurrent(Noisy):
         self._rows = shape[0]
         if shape[0] not in self._states:
             self._states[shape[0]] = [asarray(np.zeros(shape, self.dtype)) for _ in range(self.states)]
-        return given or list(self._states[shape[0]])
+        return given or [
+            ops.copy(state) for state in self._states[shape[0]]
+        ]  # these are overwritten in the same step
 
     def reset_states(self, states: Any = None) -> None:
         """Sets the states of a stateful layer.

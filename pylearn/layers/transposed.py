@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pylearn import ops
-from pylearn.layers.convolutional import Convolution, sizes_of
+from pylearn.layers.convolutional import Convolution, per_axis, sizes_of
 
 
 class _Transposed(Convolution):
@@ -43,19 +43,35 @@ class _Transposed(Convolution):
 
     def convolve(self, x: Any, activation: str | None) -> Any:
         run = ops.conv1d_transpose if self.rank == 1 else ops.conv2d_transpose
-        one = self.rank == 1
+        cut = self.output_padding is not None and self.padding == "same"
         extra = self.output_padding
-        return run(
-            x, self.kernel, self.bias, strides=self.strides[0] if one else self.strides, padding=self.padding,
-            output_padding=extra[0] if one and extra else extra,
-            dilation=self.dilation_rate[0] if one else self.dilation_rate, activation=activation,
+        ends = []
+        if cut:  # where the output begins is Keras' choice: cut it out of all that the windows reach
+            ends = [self._end(n, axis) for axis, n in enumerate(x.shape[1:-1])]
+            extra = tuple(more for _, _, more in ends)
+        y = run(
+            x, self.kernel, self.bias, strides=per_axis(self.strides), padding="valid" if cut else self.padding,
+            output_padding=None if extra is None else per_axis(extra), dilation=per_axis(self.dilation_rate),
+            activation=activation,
         )  # fmt: skip
+        return y[(slice(None), *(slice(begin, begin + size) for begin, size, _ in ends))] if cut else y
+
+    def _end(self, size: int, axis: int) -> tuple[int, int, int]:
+        """Of the output along an axis: where it begins in what the windows reach, its size, how far it goes beyond."""
+        assert self.output_padding is not None
+        span = self._span(axis)
+        out = self.places(size, axis) or 0
+        before = -(-(span + span % 2 - 2 + self.output_padding[axis]) // 2)
+        begin = span - 1 - min(before, span - 1)
+        return begin, out, max(0, begin + out - ((size - 1) * self.strides[axis] + span))
+
+    def _span(self, axis: int) -> int:
+        return (self.kernel_size[axis] - 1) * self.dilation_rate[axis] + 1
 
     def places(self, size: int | None, axis: int) -> int | None:
         if size is None:
             return None
-        span = (self.kernel_size[axis] - 1) * self.dilation_rate[axis] + 1
-        stride = self.strides[axis]
+        span, stride = self._span(axis), self.strides[axis]
         if self.output_padding is not None:
             pad = span // 2 if self.padding == "same" else 0
             return max(0, (size - 1) * stride + span - 2 * pad + self.output_padding[axis])
