@@ -162,14 +162,14 @@ def deserialize(spec: Mapping[str, Any], table: Mapping[str, Any] | None, what: 
         table: known names; None, inside an object that is being deserialised, for the names that were known for it.
         what: kind of object, for messages.
     """
-    table = _enclosing.get().get(what, {}) if table is None else table
+    table = _enclosing.get() if table is None else table
     if "function" in spec:
         return lookup(spec["function"], table, what)
     cls = lookup(spec["class"], table, what)
     config = spec["config"]
     if not hasattr(cls, "from_config"):
         return construct(cls, config)
-    token = _enclosing.set({**_enclosing.get(), what: table})
+    token = _enclosing.set(table)
     try:
         return cls.from_config(config)
     finally:

@@ -6,7 +6,7 @@ import pytest
 import pylearn
 from pylearn.blocks import Residual
 from pylearn.curriculum.networks import residual
-from pylearn.layers import Conv1D, Conv2D, Dense, Flatten, Input
+from pylearn.layers import Conv1D, Conv2D, Dense, Flatten
 from pylearn.models import ResNet, load_model
 from pylearn.utils import set_random_seed
 

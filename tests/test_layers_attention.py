@@ -39,6 +39,20 @@ def test_a_causal_step_sees_none_after_it(make):
     assert not weights.numpy()[..., above].any()
 
 
+@pytest.mark.parametrize(
+    "cls, first", [(Attention, ()), (AdditiveAttention, ()), (MultiHeadAttention, (2, 3))]
+)
+def test_a_layer_may_be_causal_at_every_call(cls, first):
+    layer = cls(*first, causal=True)
+    again = cls.from_config(layer.get_config())
+    x = normal(2, 5, 6)
+    want = layer([x, x], use_causal_mask=True).numpy()
+    again([x, x])
+    again.set_weights(layer.get_weights())
+    np.testing.assert_array_equal(again([x, x]).numpy(), want)
+    np.testing.assert_allclose(want[:, :1], layer([x[:, :1], x[:, :1]]).numpy(), atol=1e-6)
+
+
 def test_asking_for_the_weights_changes_no_output():
     layer = MultiHeadAttention(2, 3, value_dim=5)
     q, v = normal(2, 4, 6), normal(2, 5, 7, seed=1)
@@ -78,6 +92,18 @@ def test_masks_travel_through_a_model():
             table = model.layers[1].get_weights()[0]
             part = table[ids[row : row + 1, :n]]
             np.testing.assert_allclose(whole[row], layer([part, part]).numpy()[0].mean(0), atol=1e-6)
+
+
+def test_the_mask_of_an_output_with_weights_is_the_querys():
+    ids = np.array([[3, 1, 0, 0]])
+    x = Input((4,), dtype="int64")
+    h = Embedding(5, 6, mask_zero=True)(x)
+    y, weights = Attention()([h, h], return_attention_scores=True)
+    model = pylearn.Model(x, [layers.GlobalAveragePooling1D()(y), weights])
+    mean, weights = model.predict(ids)
+    part = model.layers[1].get_weights()[0][ids[:, :2]]
+    np.testing.assert_allclose(mean[0], Attention()([part, part]).numpy()[0].mean(0), atol=1e-6)
+    assert weights.shape == (1, 4, 4) and not weights[..., 2:].any()
 
 
 def test_weights_are_an_output_of_a_model(tmp_path):

@@ -231,7 +231,8 @@ def test_large_ids_stay_whole_numbers():
 
 def test_channels_are_asked_for_last():
     for make in (lambda: Conv2D(4, 3, data_format="channels_first"), lambda: MaxPooling2D(data_format="channels_first"),
-                 lambda: Flatten(data_format="channels_first"), lambda: layers.UpSampling2D(data_format="channels_first"),
+                 lambda: Flatten(data_format="channels_first"),
+                 lambda: layers.UpSampling2D(data_format="channels_first"),
                  lambda: layers.Conv2DTranspose(4, 3, data_format="channels_first")):  # fmt: skip
         with pytest.raises(ValueError, match=r"np\.moveaxis\(X, 1, -1\)"):
             make()

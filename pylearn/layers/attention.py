@@ -21,9 +21,12 @@ def causal(queries: int, keys: int, earlier: int = 0) -> Any:
 class _Attention(Noisy):
     """Weights of the values, from the scores that a subclass makes of queries and keys."""
 
-    def __init__(self, dropout: float = 0.0, seed: int | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, dropout: float = 0.0, seed: int | None = None, causal: bool = False, **kwargs: Any
+    ) -> None:
         super().__init__(seed, **kwargs)
         self.dropout = self.fraction("dropout", dropout)
+        self.causal = bool(causal)
         self.scale: Any = None
 
     def __call__(self, x: Any, *args: Any, mask: Any = None, **kwargs: Any) -> Any:
@@ -64,7 +67,7 @@ class _Attention(Noisy):
         query_mask, value_mask = (mask[0], mask[1]) if isinstance(mask, (list, tuple)) else (None, None)
         scores = self.scores(query, key)
         keep = None if value_mask is None else ops.expand_dims(ops.cast(value_mask, "bool"), 1)
-        if use_causal_mask:
+        if use_causal_mask or self.causal:
             before = causal(scores.shape[1], scores.shape[2])
             keep = before if keep is None else ops.logical_and(keep, before)
         if keep is not None:
@@ -87,7 +90,7 @@ class _Attention(Noisy):
         return [y, (*query[:-1], value[1])] if return_attention_scores else y
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "dropout": self.dropout}
+        return {**super().get_config(), "dropout": self.dropout, "causal": self.causal}
 
 
 class Attention(_Attention):
@@ -100,6 +103,7 @@ class Attention(_Attention):
         score_mode: ``"dot"``, or ``"concat"``: weight · sum(tanh(scale · (query + key))) over the features.
         dropout: share of the attention weights dropped in training.
         seed: of a generator of its own.
+        causal: ``use_causal_mask`` at every call.
         **kwargs: ``name``, ``trainable``, ``dtype``.
 
     Call arguments:
@@ -119,9 +123,9 @@ class Attention(_Attention):
 
     def __init__(
         self, use_scale: bool = False, score_mode: str = "dot", dropout: float = 0.0, seed: int | None = None,
-        **kwargs: Any,
+        causal: bool = False, **kwargs: Any,
     ) -> None:  # fmt: skip
-        super().__init__(dropout, seed, **kwargs)
+        super().__init__(dropout, seed, causal, **kwargs)
         if score_mode not in ("dot", "concat"):
             raise ValueError(f"Attention: score_mode must be 'dot' or 'concat', got {score_mode!r}")
         self.use_scale, self.score_mode = bool(use_scale), score_mode
@@ -155,6 +159,7 @@ class AdditiveAttention(_Attention):
         use_scale: whether there is a scale, a weight for each feature; 1 otherwise.
         dropout: share of the attention weights dropped in training.
         seed: of a generator of its own.
+        causal: ``use_causal_mask`` at every call.
         **kwargs: ``name``, ``trainable``, ``dtype``.
 
     Call arguments:
@@ -165,9 +170,14 @@ class AdditiveAttention(_Attention):
     """
 
     def __init__(
-        self, use_scale: bool = True, dropout: float = 0.0, seed: int | None = None, **kwargs: Any
+        self,
+        use_scale: bool = True,
+        dropout: float = 0.0,
+        seed: int | None = None,
+        causal: bool = False,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(dropout, seed, **kwargs)
+        super().__init__(dropout, seed, causal, **kwargs)
         self.use_scale = bool(use_scale)
 
     def build(self, input_shape: Any) -> None:

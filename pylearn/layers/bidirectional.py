@@ -19,8 +19,8 @@ class Bidirectional(Layer):
         backward_layer: another layer for the other direction, with ``go_backwards=True``; a copy by default.
         **kwargs: ``name``, ``trainable``, ``dtype``, ``input_shape``.
 
-    Masked steps of ``return_sequences`` are zeros. With ``return_state`` the output is ``[y, *states of the forward layer, *states of the other]``; ``initial_state``
-    takes states in that order.
+    Masked steps of ``return_sequences`` are zeros. With ``return_state`` the output is ``[y, *states of the forward
+    layer, *states of the other]``; ``initial_state`` takes states in that order.
 
     >>> import numpy as np
     >>> from pylearn.layers import LSTM

@@ -41,6 +41,7 @@ class MultiHeadAttention(Noisy):
         kernel_regularizer, bias_regularizer, activity_regularizer: penalties added to the loss.
         kernel_constraint, bias_constraint: put in force after every update.
         seed: of a generator of its own for the dropout.
+        causal: ``use_causal_mask`` at every call.
         **kwargs: ``name``, ``trainable``, ``dtype``.
 
     Call arguments:
@@ -74,7 +75,8 @@ class MultiHeadAttention(Noisy):
         self, num_heads: int, key_dim: int, value_dim: int | None = None, dropout: float = 0.0, use_bias: bool = True,
         output_shape: int | None = None, kernel_initializer: Any = "glorot_uniform", bias_initializer: Any = "zeros",
         kernel_regularizer: Any = None, bias_regularizer: Any = None, activity_regularizer: Any = None,
-        kernel_constraint: Any = None, bias_constraint: Any = None, seed: int | None = None, **kwargs: Any,
+        kernel_constraint: Any = None, bias_constraint: Any = None, seed: int | None = None, causal: bool = False,
+        **kwargs: Any,
     ) -> None:  # fmt: skip
         super().__init__(seed, activity_regularizer=activity_regularizer, **kwargs)
         owner = "MultiHeadAttention"
@@ -82,6 +84,7 @@ class MultiHeadAttention(Noisy):
         self.key_dim = sizes_of(owner, "key_dim", key_dim, 1)[0]
         self.value_dim = self.key_dim if value_dim is None else sizes_of(owner, "value_dim", value_dim, 1)[0]
         self.dropout = self.fraction("dropout", dropout)
+        self.causal = bool(causal)
         self.use_bias = bool(use_bias)
         self.output_size = (
             None if output_shape is None else sizes_of(owner, "output_shape", output_shape, 1)[0]
@@ -149,6 +152,7 @@ class MultiHeadAttention(Noisy):
         return_attention_scores: bool = False, cache: KeyValueCache | None = None,
     ) -> Any:  # fmt: skip
         self._check([t.shape for t in x])
+        use_causal_mask = use_causal_mask or self.causal
         q = _project(x[0], self.query_kernel, self.query_bias)
         k = _project(x[-1], self.key_kernel, self.key_bias)
         v = _project(x[1], self.value_kernel, self.value_bias)
@@ -224,7 +228,7 @@ class MultiHeadAttention(Noisy):
         return {
             **super().get_config(), "num_heads": self.num_heads, "key_dim": self.key_dim,
             "value_dim": self.value_dim, "dropout": self.dropout, "use_bias": self.use_bias,
-            "output_shape": self.output_size,
+            "output_shape": self.output_size, "causal": self.causal,
         }  # fmt: skip
 
 

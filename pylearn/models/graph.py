@@ -83,9 +83,8 @@ class Graph:
                     if isinstance(call.outputs, int):
                         known[call.outputs] = made
                     else:
-                        for i, value in zip(
-                            structure.leaves(call.outputs), structure.leaves(made), strict=True
-                        ):
+                        # one mask is that of the first output; attention weights, which follow, have none
+                        for i, value in zip(structure.leaves(call.outputs), structure.leaves(made)):
                             known[i] = value
         out = [values[i] for i in self.output_places]
         return out, [None] * len(out) if known is None else [known[i] for i in self.output_places]
