@@ -225,6 +225,7 @@ def test_captured_training_is_eager_training(example):
         model.run_eagerly = eagerly
         x = example.inputs(11)
         model.fit(x, np.zeros((11, 2), "float32"), batch_size=4, epochs=3, verbose=0)
+        assert all((step.plan is None) == eagerly for _, step in model._steps)
         weights.append(model.get_weights())
     for a, b in zip(*weights, strict=True):
         assert a.tobytes() == b.tobytes()

@@ -168,6 +168,31 @@ def test_merged_masks_are_those_of_keras():
     assert layers.Add().compute_mask(xs, [None, masks[1]]) is None
 
 
+def test_masks_in_recorded_steps_are_those_of_eager_ones():
+    weights = []
+    for eagerly in (False, True):
+        set_random_seed(4)
+        x = Input((6,), dtype="int64")
+        h = Embedding(9, 4, mask_zero=True)(x)
+        a = TimeDistributed(Dense(4, "relu"))(h)
+        c = layers.Concatenate(axis=1)([BatchNormalization()(a), layers.Masking()(h)])
+        d = layers.Bidirectional(layers.LSTM(3, return_sequences=True, recurrent_dropout=0.2))(c)
+        e = layers.Attention(dropout=0.1)([d, d])
+        f = layers.MultiHeadAttention(2, 3)(d, d, use_causal_mask=True)
+        g = layers.Add()([d, e, layers.AdditiveAttention()([d, f]), layers.SpatialDropout1D(0.2)(f)])
+        y = Dense(1)(layers.GlobalAveragePooling1D()(layers.ReLU()(g)))
+        z = Dense(1)(layers.GRU(2, activation="gelu")(d))
+        model = pylearn.Model(x, layers.Average()([y, z]))
+        model.compile("adam", "mse", run_eagerly=eagerly)
+        ids = np.random.default_rng(0).integers(0, 9, (22, 6))
+        ids[:, 0] = 1
+        ids[3:9, 3:] = 0
+        model.fit(ids, np.ones(22), batch_size=8, epochs=3, verbose=0)
+        weights.append(model.get_weights())
+    for a, b in zip(*weights, strict=True):
+        assert np.isfinite(a).all() and a.tobytes() == b.tobytes()
+
+
 def test_a_layer_at_every_step(tmp_path):
     x = np.random.default_rng(0).standard_normal((2, 4, 5, 3)).astype("float32")
     inner = layers.LSTM(6)
@@ -261,6 +286,27 @@ def test_dropout_of_whole_channels_and_shapes():
     assert (y == y[:, :1]).all() and 0.2 < (y == 0).mean() < 0.8
     a, b = (layers.Dropout(0.5, seed=3)(np.ones((9, 9)), training=True).numpy() for _ in range(2))
     np.testing.assert_array_equal(a, b)
+
+
+def test_a_seeded_layer_goes_on_where_it_was_saved(tmp_path):
+    x = np.random.default_rng(0).standard_normal((32, 4, 3)).astype("float32")
+
+    def fit(model, epochs):
+        model.fit(x, x[:, 0, 0], batch_size=8, epochs=epochs, verbose=0, shuffle=False)
+
+    set_random_seed(0)
+    model = Sequential([
+        Input((4, 3)), layers.Dropout(0.3, seed=1), TimeDistributed(layers.GaussianNoise(0.1, seed=2)),
+        layers.GRU(3, recurrent_dropout=0.2, seed=3), Dense(1),
+    ])  # fmt: skip
+    model.compile("adam", "mse")
+    fit(model, 2)
+    model.save(tmp_path / "m.pylearn")
+    again = load_model(tmp_path / "m.pylearn")
+    fit(model, 2)
+    fit(again, 2)
+    for a, b in zip(model.get_weights(), again.get_weights(), strict=True):
+        assert a.tobytes() == b.tobytes()
 
 
 def test_gaussian_noise_has_its_moments():

@@ -19,15 +19,16 @@ class Recurrent(Noisy):
     gates: int
     states: int
     bias_initializer: Any
-    none_only = ("use_cudnn", "implementation", "zero_output_for_mask")
+    none_only = ("use_cudnn",)
 
     def __init__(
         self, units: int, activation: Any, use_bias: bool, activity_regularizer: Any, dropout: float,
         recurrent_dropout: float, seed: int | None, return_sequences: bool, return_state: bool, go_backwards: bool,
         stateful: bool, unroll: bool, settings: dict[str, Any], **kwargs: Any,
     ) -> None:  # fmt: skip
-        if kwargs.get("use_cudnn") in ("auto", False):
-            kwargs.pop("use_cudnn")
+        for said, ways in (("use_cudnn", ("auto", False)), ("implementation", (1, 2))):
+            if kwargs.get(said) in ways:  # there is one way here
+                kwargs.pop(said)
         super().__init__(seed, activity_regularizer=activity_regularizer, **kwargs)
         self.units = sizes_of(type(self).__name__, "units", units, 1)[0]
         self.activation = activations.get(activation)
