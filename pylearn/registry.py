@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+_enclosing: ContextVar[Mapping[str, Any]] = ContextVar("enclosing", default=MappingProxyType({}))
 _custom: ContextVar[Mapping[str, Any]] = ContextVar("custom_objects", default=MappingProxyType({}))
 
 
@@ -87,6 +88,14 @@ def parameters(cls: type) -> list[str]:
     return [p.name for p in list(inspect.signature(_init(cls)).parameters.values())[1:] if p.kind not in skip]
 
 
+def argument_names(function: Callable[..., Any]) -> list[str]:
+    """Names of a function's arguments; none of a built-in whose signature is not known."""
+    try:
+        return list(inspect.signature(function).parameters)
+    except (TypeError, ValueError):
+        return []
+
+
 def takes_any(function: Callable[..., Any]) -> bool:
     """Does it have ``**kwargs``?"""
     return any(
@@ -145,15 +154,26 @@ def is_config(value: Any) -> bool:
     return isinstance(value, Mapping) and (set(value) == {"class", "config"} or set(value) == {"function"})
 
 
-def deserialize(spec: Mapping[str, Any], table: Mapping[str, Any], what: str) -> Any:
-    """The object that ``serialize`` described."""
+def deserialize(spec: Mapping[str, Any], table: Mapping[str, Any] | None, what: str) -> Any:
+    """The object that ``serialize`` described.
+
+    Args:
+        spec: what ``serialize`` gave.
+        table: known names; None, inside an object that is being deserialised, for the names that were known for it.
+        what: kind of object, for messages.
+    """
+    table = _enclosing.get() if table is None else table
     if "function" in spec:
         return lookup(spec["function"], table, what)
     cls = lookup(spec["class"], table, what)
     config = spec["config"]
-    if hasattr(cls, "from_config"):
+    if not hasattr(cls, "from_config"):
+        return construct(cls, config)
+    token = _enclosing.set(table)
+    try:
         return cls.from_config(config)
-    return construct(cls, config)
+    finally:
+        _enclosing.reset(token)
 
 
 def snake(name: str) -> str:

@@ -141,6 +141,22 @@ def check_sample_weight(sample_weight: Any, n_rows: int, owner: str) -> np.ndarr
     return weight
 
 
+def check_ids(ids: np.ndarray, count: int, what: str) -> None:
+    """Raises IndexError for the first id that is not a row of a table of ``count`` rows; says where it stands."""
+    if ids.size == 0 or (ids.min() >= 0 and ids.max() < count):  # not so for NaN
+        return
+    bad = np.argwhere(~((ids > -1) & (ids < count)))
+    if len(bad) == 0:
+        return
+    place = [int(i) for i in bad[0]]
+    where = ", ".join(f"{axis} {i}" for axis, i in zip(("row", "column"), place, strict=False))
+    where = f"place {tuple(place)}" if len(place) not in (1, 2) else where
+    raise IndexError(
+        f"{what}: the id {ids[tuple(place)]} at {where} is out of range: there are {count} (input_dim), 0 to "
+        f"{count - 1}; {len(bad)} of {ids.size} are out of range"
+    )
+
+
 def feature_names(X: Any) -> np.ndarray | None:
     """Column names of a DataFrame as an object array; None without names or with none that is a string.
 

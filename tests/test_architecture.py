@@ -28,9 +28,9 @@ KERNEL_CORE = {"core/dtype.h", "core/device.h", "core/parallel.h"}
 PYTHON_LEVELS = [
     {"_core", "_lazy", "registry", "structure"},
     {"tensor", "ops", "autograd", "replay", "sparse", "random", "threads", "reference"},
-    {"base", "utils", "config", "files", "validation", "align", "progress"},
+    {"base", "utils", "config", "files", "validation", "align", "progress", "constraints"},
     {"initializers", "regularizers", "activations", "schedules", "losses", "metrics", "optimizers", "layers"},
-    {"callbacks", "training", "preprocessing", "datasets", "plots"},
+    {"callbacks", "training", "preprocessing", "datasets", "plots", "blocks"},
     {"models", "linear_model", "export"},
     {"generative", "bayes", "text", "vision", "transfer", "tree", "ensemble", "mixture"},
     {"curriculum", "benchmark", "cli"},

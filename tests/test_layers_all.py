@@ -5,7 +5,7 @@ import pytest
 from layer_examples import EXAMPLES, Example
 
 import pylearn
-from pylearn import layers, ops, structure
+from pylearn import blocks, layers, ops, structure
 from pylearn.utils import set_random_seed
 
 EACH = pytest.mark.parametrize("example", EXAMPLES, ids=lambda e: e.name)
@@ -27,7 +27,7 @@ def model_of(example: Example, **more):
 
 
 def test_every_layer_has_an_example():
-    assert {e.cls for e in EXAMPLES} == set(layers.ALL) - {layers.InputLayer}
+    assert {e.cls for e in EXAMPLES} == {*layers.ALL, *blocks.ALL} - {layers.InputLayer}
     names = [e.name for e in EXAMPLES]
     assert len(set(names)) == len(names)
 
@@ -38,7 +38,8 @@ def test_shapes_are_known_before_the_first_batch(example):
     for n in (3, 1, 0):
         x = example.inputs(n)
         y = layer(x, **example.call)
-        said = layer.compute_output_shape(structure.transform(lambda a: (None, *a.shape[1:]), x))
+        asked = {k: v for k, v in example.call.items() if k == "return_attention_scores"}
+        said = layer.compute_output_shape(structure.transform(lambda a: (None, *a.shape[1:]), x), **asked)
         said = said if isinstance(said, list) else [said]
         assert [t.shape for t in structure.leaves(y)] == [(n, *s[1:]) for s in said]
     symbolic = example.make()(
@@ -52,7 +53,7 @@ def test_shapes_are_known_before_the_first_batch(example):
 def test_configuration(example):
     layer = example.make(name="mine")
     spec = pylearn.registry.serialize(layer)
-    again = pylearn.registry.deserialize(spec, {c.__name__: c for c in layers.ALL}, "layer")
+    again = pylearn.registry.deserialize(spec, {c.__name__: c for c in [*layers.ALL, *blocks.ALL]}, "layer")
     assert pylearn.registry.serialize(again) == spec and again.name == "mine"
     x = example.inputs(2)
     layer(x, **example.call)
@@ -106,6 +107,116 @@ def test_gradients_reach_every_weight(example):
 
 
 @EACH
+def test_gradients_of_the_inputs_are_differences(example):
+    """Along a random direction, in training, where the function is smooth along it."""
+    if example.ids:
+        return
+    layer = example.make(dtype="float64")
+    given = structure.flatten(example.inputs(3, "float64"))
+    pack = (lambda xs: xs[0]) if len(given) == 1 else list
+    layer(pack(given), **example.call)
+    rng = np.random.default_rng(2)
+    weigh = [rng.uniform(0.5, 1.5, t.shape) for t in structure.leaves(layer(pack(given), **example.call))]
+
+    def total(*xs):
+        pylearn.random.seed(5)
+        if getattr(layer, "seed", None) is not None:
+            layer._generator.set_state((layer.seed, 0))
+        out = structure.leaves(layer.run(pack(list(xs)), training=True, **example.call))
+        return sum((ops.sum(t * w) for t, w in zip(out, weigh, strict=True)), start=0.0)
+
+    xs = [pylearn.asarray(x) for x in given]
+    grads = pylearn.grad(total, argnums=tuple(range(len(xs))))(*xs)
+    directions = [rng.uniform(-1, 1, x.shape) for x in given]
+    got = sum(np.sum(g.numpy() * d) for g, d in zip(grads, directions, strict=True))
+    ends = [
+        float(total(*(pylearn.asarray(x + h * d) for x, d in zip(given, directions, strict=True))))
+        for h in (1e-6, -1e-6)
+    ]
+    np.testing.assert_allclose(got, (ends[0] - ends[1]) / 2e-6, rtol=2e-4, atol=1e-5)
+
+
+@EACH
+def test_at_rest_outside_training(example):
+    """The same input gives the same bits, draws nothing and changes no weight."""
+    layer = example.make()
+    x = example.inputs(3)
+    layer(x, **example.call)
+    state, weights = pylearn.random.default_generator().state(), layer.get_weights()
+    first, second = (arrays(layer(x, **example.call)) for _ in range(2))
+    assert pylearn.random.default_generator().state() == state
+    for a, b in zip(first + weights, second + layer.get_weights(), strict=True):
+        assert a.tobytes() == b.tobytes()
+
+
+@EACH
+def test_a_mask_that_hides_nothing_changes_nothing(example):
+    layer = example.make(dtype="float64")
+    x = example.inputs(3, "float64")
+    if (
+        any(len(row) < 2 for row in example.rows)
+        and not example.ids
+        and not isinstance(layer, layers.Softmax)
+    ):
+        return
+    masks = [np.ones((3, row[0]), bool) for row in example.rows]
+    mask = structure.transform(pylearn.asarray, masks if len(masks) > 1 else masks[0])
+    if isinstance(layer, layers.BatchNormalization):  # which wants one for each place
+        mask = pylearn.asarray(np.ones((3, *example.rows[0][:-1]), bool))
+    if isinstance(layer, layers.Softmax):
+        mask = pylearn.asarray(np.ones((3, *example.rows[0]), bool))
+    for training in (False, True):
+        outs = []
+        for given in (mask, None):
+            pylearn.random.seed(3)
+            outs.append(arrays(layer(x, training=training, mask=given, **example.call)))
+            if getattr(layer, "seed", None) is not None:
+                layer._generator.set_state((layer.seed, 0))
+        for a, b in zip(*outs, strict=True):
+            np.testing.assert_allclose(a, b, atol=2e-6)
+    made = layer.compute_mask(structure.transform(pylearn.asarray, x), mask)
+    assert all(m is None or (m.dtype == "bool" and m.numpy().any()) for m in structure.leaves(made))
+
+
+@EACH
+def test_other_shapes_are_refused_by_name_or_taken(example):
+    layer = example.make(name="mine")
+    layer(example.inputs(2), **example.call)
+    names = list(_names(layer))
+    for change in (
+        lambda r: (*r[:-1], r[-1] + 1),
+        lambda r: (2, *r),
+        lambda r: r[1:],
+        lambda r: (r[0] + 1, *r[1:]),
+    ):
+        rows = tuple(change(row) if i == 0 else row for i, row in enumerate(example.rows))
+        other = Example(example.cls, example.arguments, rows, example.ids, example.call)
+        try:
+            out = layer(other.inputs(2), **example.call)
+        except (ValueError, TypeError, IndexError) as error:
+            assert any(name in str(error) for name in names), error
+        else:
+            assert all(np.isfinite(a).all() for a in arrays(out))
+
+
+def _names(layer):
+    yield layer.name
+    for inner in layer._sublayers:
+        yield from _names(inner)
+
+
+@EACH
+def test_clones_have_weights_of_their_own(example):
+    model = model_of(example)
+    again = pylearn.models.clone_model(model)
+    assert [w.shape for w in again.weights] == [w.shape for w in model.weights]
+    assert not {id(w) for w in again.weights} & {id(w) for w in model.weights}
+    again.set_weights(model.get_weights())
+    x = example.inputs(3)
+    np.testing.assert_array_equal(again.predict(x), model.predict(x))
+
+
+@EACH
 def test_captured_training_is_eager_training(example):
     weights = []
     for eagerly in (False, True):
@@ -114,6 +225,7 @@ def test_captured_training_is_eager_training(example):
         model.run_eagerly = eagerly
         x = example.inputs(11)
         model.fit(x, np.zeros((11, 2), "float32"), batch_size=4, epochs=3, verbose=0)
+        assert all((step.plan is None) == eagerly for _, step in model._steps)
         weights.append(model.get_weights())
     for a, b in zip(*weights, strict=True):
         assert a.tobytes() == b.tobytes()

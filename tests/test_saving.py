@@ -257,7 +257,7 @@ def test_unknown_keys_warn_and_later_formats_are_refused(tmp_path):
         load_model(path)
 
 
-@pytest.mark.parametrize("name", ["os.system", "builtins.eval", "Lambda", "subprocess", "__import__"])
+@pytest.mark.parametrize("name", ["os.system", "builtins.eval", "lambda", "subprocess", "__import__"])
 def test_nothing_is_found_by_name_outside_the_registry(tmp_path, name):
     path = tmp_path / "m.pylearn"
     small(path)

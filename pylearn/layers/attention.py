@@ -1,148 +1,198 @@
-"""Attention."""
+"""Attention with one head: of products (Luong) and of sums (Bahdanau)."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from pylearn import initializers, ops, regularizers
-from pylearn.layers.base import Layer, Shape
-from pylearn.layers.convolutional import sizes_of
+import numpy as np
+
+from pylearn import ops
+from pylearn._core import asarray
+from pylearn.layers.dropout import Noisy
+
+_FAR = 1e9  # subtracted from the scores of masked places, as in Keras
 
 
-class MultiHeadAttention(Layer):
-    """Several scaled dot-product attentions side by side (Vaswani et al. 2017).
+def causal(queries: int, keys: int, earlier: int = 0) -> Any:
+    """(queries, keys), True where a query may look: at itself and at those before; ``earlier`` keys come first."""
+    return ops.tril(asarray(np.ones((queries, keys), "bool")), earlier)
 
-    Called as ``layer(query, value, key=None)``; ``key`` is ``value`` by default.
 
-    Args:
-        num_heads: number of heads.
-        key_dim: size of a head's queries and keys.
-        value_dim: size of a head's values; ``key_dim`` by default.
-        dropout: share of the attention weights dropped in training.
-        use_bias: whether the projections have biases.
-        output_shape: size of the output; the query's by default.
-        kernel_initializer, bias_initializer: ``"glorot_uniform"``, ``"zeros"``.
-        kernel_regularizer, bias_regularizer, activity_regularizer: penalties added to the loss.
-        **kwargs: ``name``, ``trainable``, ``dtype``.
-
-    Call arguments:
-        attention_mask: True where a query may look: broadcastable to (N, T, S).
-        use_causal_mask: a step looks at itself and at those before.
-
-    Shapes:
-        query (N, T, D), value (N, S, E), key (N, S, K) → (N, T, D).
-
-    >>> import numpy as np
-    >>> x = np.ones((2, 5, 8))
-    >>> MultiHeadAttention(num_heads=2, key_dim=4)(x, x, use_causal_mask=True).shape
-    (2, 5, 8)
-    """
-
-    none_only = ("attention_axes", "kernel_constraint", "bias_constraint", "flash_attention", "seed")
+class _Attention(Noisy):
+    """Weights of the values, from the scores that a subclass makes of queries and keys."""
 
     def __init__(
-        self, num_heads: int, key_dim: int, value_dim: int | None = None, dropout: float = 0.0, use_bias: bool = True,
-        output_shape: int | None = None, kernel_initializer: Any = "glorot_uniform", bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None, bias_regularizer: Any = None, activity_regularizer: Any = None, **kwargs: Any,
-    ) -> None:  # fmt: skip
-        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
-        owner = "MultiHeadAttention"
-        self.num_heads = sizes_of(owner, "num_heads", num_heads, 1)[0]
-        self.key_dim = sizes_of(owner, "key_dim", key_dim, 1)[0]
-        self.value_dim = self.key_dim if value_dim is None else sizes_of(owner, "value_dim", value_dim, 1)[0]
-        if not 0.0 <= dropout < 1.0:
-            raise ValueError(f"{owner}: dropout is the share dropped and must be in [0, 1), got {dropout}")
-        self.dropout = float(dropout)
-        self.use_bias = bool(use_bias)
-        self.output_size = (
-            None if output_shape is None else sizes_of(owner, "output_shape", output_shape, 1)[0]
-        )
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self, dropout: float = 0.0, seed: int | None = None, causal: bool = False, **kwargs: Any
+    ) -> None:
+        super().__init__(seed, **kwargs)
+        self.dropout = self.fraction("dropout", dropout)
+        self.causal = bool(causal)
+        self.scale: Any = None
 
-    def __call__(
-        self, x: Any, *args: Any, training: bool | None = None, mask: Any = None, **kwargs: Any
-    ) -> Any:
-        """The layer on ``(query, value, key=None)``, or on a list of them."""
-        given = [*x] if isinstance(x, list) else [x]
-        given += [*args, *(kwargs.pop(name) for name in ("value", "key") if kwargs.get(name) is not None)]
-        if len(given) not in (2, 3):
-            raise ValueError(f"{self.name}: call it on query and value: layer(x, x)")
-        return super().__call__(given, training=training, mask=mask, **kwargs)
+    def __call__(self, x: Any, *args: Any, mask: Any = None, **kwargs: Any) -> Any:
+        """The layer on ``[query, value]`` or ``[query, value, key]``, with ``mask=[query_mask, value_mask]``."""
+        if not isinstance(x, list) or len(x) not in (2, 3):
+            raise ValueError(
+                f"{self.name}: call it on a list: layer([query, value]) or layer([query, value, key])"
+            )
+        return super().__call__(x, *args, mask=mask, **kwargs)
 
     def build(self, input_shape: Any) -> None:
-        shapes = list(input_shape)
-        if any(len(s) != 3 or s[-1] is None for s in shapes):
+        self._check(input_shape)
+
+    def _check(self, shapes: Any) -> None:
+        shapes = [tuple(s) for s in shapes]
+        if any(len(s) != 3 for s in shapes):
             raise ValueError(
                 f"{self.name}: query, value and key must be (batch, steps, features), got {shapes}"
             )
-        query, value, key = shapes[0][-1], shapes[1][-1], shapes[-1][-1]
-        out = self.output_size or query
-        heads, wide = self.num_heads, (self.key_dim, self.value_dim)
-        self.query_kernel, self.query_bias = self._projection("query", (query, heads, wide[0]))
-        self.key_kernel, self.key_bias = self._projection("key", (key, heads, wide[0]))
-        self.value_kernel, self.value_bias = self._projection("value", (value, heads, wide[1]))
-        self.output_kernel, self.output_bias = self._projection("attention_output", (heads, wide[1], out), 1)
+        query, value, key = shapes[0], shapes[1], shapes[-1]
+        if query[-1] != key[-1] or value[1] != key[1] or len({s[0] for s in shapes}) > 1:
+            raise ValueError(
+                f"{self.name}: query and key must have as many features, value and key as many steps, and all as many "
+                f"rows, got query {query}, value {value}, key {key}"
+            )
 
-    def _projection(self, name: str, shape: tuple[int, ...], bias_axes: int = 2) -> tuple[Any, Any]:
-        kernel = self.add_weight(f"{name}_kernel", shape, self.kernel_initializer, self.kernel_regularizer)
-        if not self.use_bias:
-            return kernel, None
-        bias = self.add_weight(
-            f"{name}_bias", shape[len(shape) - bias_axes :], self.bias_initializer, self.bias_regularizer
-        )
-        return kernel, bias
+    def scores(self, query: Any, key: Any) -> Any:
+        """(N, T, S)"""
+        raise TypeError(f"{type(self).__name__} has no scores: write one")
 
     def call(
-        self, x: Any, training: bool = False, mask: Any = None, attention_mask: Any = None,
+        self, x: Any, training: bool = False, mask: Any = None, return_attention_scores: bool = False,
         use_causal_mask: bool = False,
     ) -> Any:  # fmt: skip
+        self._check([t.shape for t in x])
+        x = [t if t.dtype == self.dtype else ops.cast(t, self.dtype) for t in x]
         query, value, key = x[0], x[1], x[-1]
-        q = _project(query, self.query_kernel, self.query_bias)
-        k = _project(key, self.key_kernel, self.key_bias)
-        v = _project(value, self.value_kernel, self.value_bias)
-        keep = None
-        if attention_mask is not None:
-            keep = ops.cast(attention_mask, "bool")
-            keep = ops.expand_dims(keep, 1) if keep.ndim == 3 else keep
-        padding = mask[1] if isinstance(mask, list | tuple) and len(mask) > 1 else None
-        if padding is not None:  # (N, S): steps of the value that are only padding
-            padding = ops.reshape(padding, (padding.shape[0], 1, 1, padding.shape[1]))
-            keep = padding if keep is None else ops.logical_and(keep, padding)
-        y = ops.scaled_dot_product_attention(
-            q, k, v, mask=keep, is_causal=use_causal_mask, dropout=self.dropout if training else 0.0
-        )
-        heads, size, out = self.output_kernel.shape
-        y = ops.reshape(y, (*y.shape[:2], heads * size))
-        return ops.linear(y, ops.reshape(self.output_kernel, (heads * size, out)), self.output_bias)
+        query_mask, value_mask = (mask[0], mask[1]) if isinstance(mask, (list, tuple)) else (None, None)
+        scores = self.scores(query, key)
+        keep = None if value_mask is None else ops.expand_dims(ops.cast(value_mask, "bool"), 1)
+        if use_causal_mask or self.causal:
+            before = causal(scores.shape[1], scores.shape[2])
+            keep = before if keep is None else ops.logical_and(keep, before)
+        if keep is not None:
+            scores = ops.where(keep, scores, scores - _FAR)
+        weights = ops.softmax(scores, axis=-1)
+        if training:
+            weights = self.dropped(weights, self.dropout)
+        y = ops.matmul(weights, value)
+        if query_mask is not None:
+            y = ops.where(ops.expand_dims(ops.cast(query_mask, "bool"), -1), y, 0.0)
+        return [y, weights] if return_attention_scores else y
 
     def compute_mask(self, x: Any, mask: Any = None) -> Any:
-        return mask[0] if isinstance(mask, list | tuple) else None
+        return mask[0] if isinstance(mask, (list, tuple)) else None
 
-    def compute_output_shape(self, input_shape: Any) -> Shape:
-        query = input_shape[0]
-        return (*query[:-1], self.output_size or query[-1])
+    def compute_output_shape(self, input_shape: Any, return_attention_scores: bool = False, **_: Any) -> Any:
+        self._check(input_shape)
+        query, value = input_shape[0], input_shape[1]
+        y = (*query[:-1], value[-1])
+        return [y, (*query[:-1], value[1])] if return_attention_scores else y
 
     def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(), "num_heads": self.num_heads, "key_dim": self.key_dim,
-            "value_dim": self.value_dim, "dropout": self.dropout, "use_bias": self.use_bias,
-            "output_shape": self.output_size, "kernel_initializer": self.kernel_initializer,
-            "bias_initializer": self.bias_initializer, "kernel_regularizer": self.kernel_regularizer,
-            "bias_regularizer": self.bias_regularizer,
-        }  # fmt: skip
+        return {**super().get_config(), "dropout": self.dropout, "causal": self.causal}
 
 
-def _project(x: Any, kernel: Any, bias: Any) -> Any:
-    """(N, T, D) to heads (N, T, H, size)."""
-    size, heads, wide = kernel.shape
-    if x.dtype != kernel.dtype:
-        x = ops.cast(x, kernel.dtype)
-    y = ops.linear(
-        x,
-        ops.reshape(kernel, (size, heads * wide)),
-        None if bias is None else ops.reshape(bias, (heads * wide,)),
-    )
-    return ops.reshape(y, (*y.shape[:2], heads, wide))
+class Attention(_Attention):
+    """softmax(scores) · value, with scores query · keyᵀ (Luong et al. 2015).
+
+    Called as ``layer([query, value])`` or ``layer([query, value, key])``; ``key`` is ``value`` by default.
+
+    Args:
+        use_scale: multiply the scores by a weight that is learned, 1 at first.
+        score_mode: ``"dot"``, or ``"concat"``: weight · sum(tanh(scale · (query + key))) over the features.
+        dropout: share of the attention weights dropped in training.
+        seed: of a generator of its own.
+        causal: ``use_causal_mask`` at every call.
+        **kwargs: ``name``, ``trainable``, ``dtype``.
+
+    Call arguments:
+        mask: ``[query_mask, value_mask]``, (N, T) and (N, S), None for either: values that are masked are not looked
+            at, queries that are masked give zeros.
+        return_attention_scores: give ``[y, weights]``, the weights (N, T, S).
+        use_causal_mask: a step looks at itself and at those before.
+
+    Shapes:
+        query (N, T, D), value (N, S, E), key (N, S, D) → (N, T, E).
+
+    >>> import numpy as np
+    >>> y, weights = Attention()([np.ones((2, 5, 8)), np.ones((2, 4, 8))], return_attention_scores=True)
+    >>> y.shape, weights.shape, float(weights[0, 0, 0])
+    ((2, 5, 8), (2, 5, 4), 0.25)
+    """
+
+    def __init__(
+        self, use_scale: bool = False, score_mode: str = "dot", dropout: float = 0.0, seed: int | None = None,
+        causal: bool = False, **kwargs: Any,
+    ) -> None:  # fmt: skip
+        super().__init__(dropout, seed, causal, **kwargs)
+        if score_mode not in ("dot", "concat"):
+            raise ValueError(f"Attention: score_mode must be 'dot' or 'concat', got {score_mode!r}")
+        self.use_scale, self.score_mode = bool(use_scale), score_mode
+        self.concat_score_weight: Any = None
+
+    def build(self, input_shape: Any) -> None:
+        super().build(input_shape)
+        if self.use_scale:
+            self.scale = self.add_weight("scale", (), "ones")
+        if self.score_mode == "concat":
+            self.concat_score_weight = self.add_weight("concat_score_weight", (), "ones")
+
+    def scores(self, query: Any, key: Any) -> Any:
+        if self.score_mode == "dot":
+            scores = ops.matmul(query, ops.transpose(key, (0, 2, 1)))
+            return scores if self.scale is None else scores * self.scale
+        sums = ops.expand_dims(query, 2) + ops.expand_dims(key, 1)
+        sums = sums if self.scale is None else sums * self.scale
+        return ops.sum(ops.tanh(sums), axis=-1) * self.concat_score_weight
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "use_scale": self.use_scale, "score_mode": self.score_mode}
+
+
+class AdditiveAttention(_Attention):
+    """softmax(scores) · value, with scores sum(scale · tanh(query + key)) over the features (Bahdanau et al. 2014).
+
+    Called as ``layer([query, value])`` or ``layer([query, value, key])``; ``key`` is ``value`` by default.
+
+    Args:
+        use_scale: whether there is a scale, a weight for each feature; 1 otherwise.
+        dropout: share of the attention weights dropped in training.
+        seed: of a generator of its own.
+        causal: ``use_causal_mask`` at every call.
+        **kwargs: ``name``, ``trainable``, ``dtype``.
+
+    Call arguments:
+        mask, return_attention_scores, use_causal_mask: as for ``Attention``.
+
+    Shapes:
+        query (N, T, D), value (N, S, E), key (N, S, D) → (N, T, E); scale (D,).
+    """
+
+    def __init__(
+        self,
+        use_scale: bool = True,
+        dropout: float = 0.0,
+        seed: int | None = None,
+        causal: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(dropout, seed, causal, **kwargs)
+        self.use_scale = bool(use_scale)
+
+    def build(self, input_shape: Any) -> None:
+        super().build(input_shape)
+        if self.use_scale:
+            size = input_shape[0][-1]
+            if size is None:
+                raise ValueError(
+                    f"{self.name}: the number of features must be known, got shapes {input_shape}"
+                )
+            self.scale = self.add_weight("scale", (size,), "glorot_uniform")
+
+    def scores(self, query: Any, key: Any) -> Any:
+        near = ops.tanh(ops.expand_dims(query, 2) + ops.expand_dims(key, 1))
+        return ops.sum(near if self.scale is None else near * self.scale, axis=-1)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "use_scale": self.use_scale}

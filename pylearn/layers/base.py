@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from pylearn import _core, initializers, ops, registry, regularizers, structure
+from pylearn import _core, constraints, initializers, ops, registry, regularizers, structure
 from pylearn._core import Tensor, asarray
 from pylearn.layers import symbolic
-from pylearn.layers.naming import Changes, here, unique
+from pylearn.layers.naming import Changes, here, name_the_layer, unique
 from pylearn.sparse import CSR
 
 Shape = tuple[int | None, ...]
@@ -20,6 +20,10 @@ BASE_ARGUMENTS = (
     "weights",
 )  # fmt: skip
 _DTYPES = ("float32", "float64")
+# What may be set for a weight: <weight>_initializer and so on.
+_SETTINGS: dict[str, Any] = {
+    "initializer": initializers.get, "regularizer": regularizers.get, "constraint": constraints.get,
+}  # fmt: skip
 
 
 class Layer:
@@ -58,10 +62,13 @@ class Layer:
         self, *, name: str | None = None, trainable: bool = True, dtype: Any = None, activity_regularizer: Any = None,
         **kwargs: Any,
     ) -> None:  # fmt: skip
+        self._trainable = bool(trainable)
         self._sublayers: list[Layer] = []
         self._own_trainable: list[Tensor] = []
         self._own_frozen: list[Tensor] = []
         self._regularized: list[tuple[Tensor, Any]] = []
+        self._constrained: list[tuple[Tensor, Any]] = []
+        self._settings: list[str] = []
         self._losses: list[Tensor] = []
         self._nodes: list[symbolic.Node] = []
         self._weight_names: dict[int, str] = {}
@@ -72,7 +79,6 @@ class Layer:
         if name is not None and (not isinstance(name, str) or not name or "/" in name):
             raise ValueError(f"a layer's name must be text without '/', got {name!r}")
         self._name = name or unique(type(self).__name__)
-        self._trainable = bool(trainable)
         self.dtype = np.dtype(dtype or "float32").name
         if self.dtype not in _DTYPES:
             raise ValueError(f"{type(self).__name__}: dtype must be float32 or float64, got {dtype!r}")
@@ -106,7 +112,7 @@ class Layer:
 
     def add_weight(
         self, name: str | None = None, shape: Sequence[int] = (), initializer: Any = "glorot_uniform",
-        regularizer: Any = None, trainable: bool = True, dtype: Any = None, **kwargs: Any,
+        regularizer: Any = None, trainable: bool = True, dtype: Any = None, constraint: Any = None, **kwargs: Any,
     ) -> Tensor:  # fmt: skip
         """A new weight, found as ``<layer>/<name>``.
 
@@ -117,6 +123,7 @@ class Layer:
             regularizer: penalty added to the loss.
             trainable: False for statistics that training does not change by gradients.
             dtype: the layer's by default.
+            constraint: put in force after every update.
 
         Raises:
             TypeError: a Keras argument that is not supported.
@@ -139,7 +146,34 @@ class Layer:
         penalty = regularizers.get(regularizer)
         if penalty is not None:
             self._regularized.append((weight, penalty))
+        limit = constraints.get(constraint)
+        if limit is not None:
+            self._constrained.append((weight, limit))
         return weight
+
+    def set_up(self, **settings: Any) -> None:
+        """Keeps what was given for the weights, such as ``kernel_initializer="zeros"``, as attributes and settings.
+
+        ``weight_for("kernel", shape)`` makes the weight with them; ``get_config`` has them.
+        """
+        for name, given in settings.items():
+            setattr(self, name, _SETTINGS[name.rpartition("_")[2]](given))
+            self._settings.append(name)
+
+    def weight_for(
+        self, prefix: str, shape: Sequence[int], name: str | None = None, initializer: Any = None
+    ) -> Tensor:
+        """A trainable weight with the initializer, regularizer and constraint that were ``set_up`` for ``prefix``."""
+        return self.add_weight(
+            name or prefix, shape, initializer or getattr(self, f"{prefix}_initializer"),
+            getattr(self, f"{prefix}_regularizer", None), constraint=getattr(self, f"{prefix}_constraint", None),
+        )  # fmt: skip
+
+    def constrained_weights(self) -> list[tuple[Tensor, Any]]:
+        """(weight, constraint) of the weights that train."""
+        if not self._trainable:
+            return []
+        return [*self._constrained, *(pair for s in self._sublayers for pair in s.constrained_weights())]
 
     def add_loss(self, loss: Tensor) -> None:
         """Adds a scalar to the loss of the model that is running."""
@@ -195,7 +229,7 @@ class Layer:
             if tuple(weight.shape) != value.shape:
                 raise ValueError(f"weight {weight.name} has shape {tuple(weight.shape)}, got {value.shape}")
         for weight, value in zip(mine, values, strict=True):
-            ops.assign(weight, np.ascontiguousarray(value, weight.dtype))
+            ops.assign(weight, np.asarray(value, weight.dtype, order="C"))
 
     def count_params(self) -> int:
         """Number of scalars in the weights."""
@@ -239,6 +273,9 @@ class Layer:
             self._losses = []
         try:
             y = self.call(x, *args, **kwargs)
+        except (ValueError, TypeError, IndexError) as error:
+            name_the_layer(self.name, error)
+            raise
         finally:
             here.inside -= 1
         if self.activity_regularizer is not None:
@@ -273,6 +310,15 @@ class Layer:
         elif array.dtype.name not in ("uint8", "int32", "int64", "bool"):
             array = array.astype("int64")
         return asarray(array)
+
+    def floats(self, x: Any) -> Any:
+        """x, cast to the layer's dtype where it holds whole numbers."""
+        return x if x.dtype.kind == "f" else ops.cast(x, self.dtype)
+
+    def reset_states(self) -> None:
+        """Sets the states of stateful recurrent layers, its own or inside, to zeros."""
+        for sublayer in self._sublayers:
+            sublayer.reset_states()
 
     # -- bookkeeping ------------------------------------------------------------------------------
 
@@ -322,6 +368,8 @@ class Layer:
         for item in structure.leaves(value):
             if isinstance(item, Layer) and all(item is not s for s in self._sublayers):
                 self._sublayers.append(item)
+                if not self._trainable:
+                    item.trainable = False
 
     def get_config(self) -> dict[str, Any]:
         """What ``from_config`` needs to make the same layer: name, settings; by default the constructor's arguments."""
@@ -332,6 +380,7 @@ class Layer:
             config["input_shape"] = list(self._first_shape)
         if self.activity_regularizer is not None:
             config["activity_regularizer"] = self.activity_regularizer
+        config.update({name: getattr(self, name) for name in self._settings})
         if type(self).get_config is Layer.get_config:
             config.update(self.constructor_config())
         return config

@@ -5,15 +5,15 @@ from __future__ import annotations
 import operator
 from typing import Any
 
-from pylearn import activations, initializers, ops, regularizers
+from pylearn import activations, ops, registry
 from pylearn.layers.base import Layer, Shape
 
 
-def sizes_of(owner: str, argument: str, value: Any, rank: int) -> tuple[int, ...]:
+def sizes_of(owner: str, argument: str, value: Any, rank: int, least: int = 1) -> tuple[int, ...]:
     """One number for all axes, or one each.
 
     Raises:
-        TypeError, ValueError: not whole numbers > 0, or not as many as axes; names the layer and the argument.
+        TypeError, ValueError: not whole numbers ≥ ``least``, or not as many as axes; names the layer and the argument.
     """
     try:
         sizes = (
@@ -25,8 +25,8 @@ def sizes_of(owner: str, argument: str, value: Any, rank: int) -> tuple[int, ...
         raise TypeError(
             f"{owner}: {argument} must be a whole number or {rank} of them, got {value!r}"
         ) from None
-    if len(sizes) != rank or min(sizes) < 1:
-        raise ValueError(f"{owner}: {argument} must be {rank} whole number(s) > 0, got {value!r}")
+    if len(sizes) != rank or min(sizes) < least:
+        raise ValueError(f"{owner}: {argument} must be {rank} whole number(s) ≥ {least}, got {value!r}")
     return sizes
 
 
@@ -48,10 +48,24 @@ def check_rank(layer: Layer, input_shape: Shape, rank: int) -> None:
     if len(input_shape) == rank + 2:
         return
     axes = "(batch, steps, channels)" if rank == 1 else "(batch, height, width, channels)"
-    hint = "; add the channel axis: X[..., None]" if len(input_shape) == rank + 1 else ""
+    hint = ""
+    if len(input_shape) == rank + 1:
+        hint = "; add the channel axis: X[..., None]"
+    elif len(input_shape) == rank + 3:
+        hint = "; input_shape is the shape of one row: leave the batch axis out"
     raise ValueError(
         f"{layer.name}: {type(layer).__name__} needs {axes}, got shape {tuple(input_shape)}{hint}"
     )
+
+
+def warn_channels_first(layer: Layer, input_shape: Shape) -> None:
+    """Warns where the channels of images seem to come first: (3, H, W)."""
+    first = len(input_shape) == 4 and input_shape[1] in (1, 3)
+    if first and all(n is None or n >= 8 for n in input_shape[2:]):
+        registry.warn(
+            f"{layer.name}: rows of shape {tuple(input_shape[1:])} seem to have their channels first; they come "
+            "last here. If so, turn the data once: np.moveaxis(X, 1, -1)"
+        )
 
 
 def window_size(size: int | None, window: int, stride: int, padding: str, dilation: int = 1) -> int | None:
@@ -63,91 +77,127 @@ def window_size(size: int | None, window: int, stride: int, padding: str, dilati
     return max(0, (size - (window - 1) * dilation - 1) // stride + 1)
 
 
-class _Conv(Layer):
-    """What the convolutions share. Their kernels are (*kernel_size, channels / groups, filters)."""
+class Convolution(Layer):
+    """What all convolutions share: windows, a bias and an activation. A subclass makes the kernels and convolves."""
 
     rank: int
     paddings: tuple[str, ...] = ("valid", "same")
-    none_only = ("kernel_constraint", "bias_constraint")
+    bias: Any = None
 
     def __init__(
-        self, filters: int, kernel_size: Any, strides: Any = 1, padding: str = "valid",
-        data_format: str | None = None, dilation_rate: Any = 1, groups: int = 1, activation: Any = None,
-        use_bias: bool = True, kernel_initializer: Any = "glorot_uniform", bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None, bias_regularizer: Any = None, activity_regularizer: Any = None,
-        **kwargs: Any,
+        self, kernel_size: Any, strides: Any, padding: str, data_format: str | None, dilation_rate: Any,
+        activation: Any, use_bias: bool, activity_regularizer: Any, settings: dict[str, Any], **kwargs: Any,
     ) -> None:  # fmt: skip
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         owner = type(self).__name__
-        self.filters = sizes_of(owner, "filters", filters, 1)[0]
-        self.groups = sizes_of(owner, "groups", groups, 1)[0]
         self.kernel_size = sizes_of(owner, "kernel_size", kernel_size, self.rank)
         self.strides = sizes_of(owner, "strides", strides, self.rank)
         self.dilation_rate = sizes_of(owner, "dilation_rate", dilation_rate, self.rank)
         if padding not in self.paddings:
             raise ValueError(f"{owner}: padding must be one of {self.paddings}, got {padding!r}")
-        if self.filters % self.groups:
-            raise ValueError(f"{owner}: groups ({self.groups}) must divide filters ({self.filters})")
         check_data_format(owner, data_format)
         self.padding = padding
         self.activation = activations.get(activation)
         self.use_bias = bool(use_bias)
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.bias_regularizer = regularizers.get(bias_regularizer)
-        self.kernel: Any = None
-        self.bias: Any = None
+        self.channels = 0
+        self.set_up(**settings)
+
+    def filters_of(self, channels: int) -> int:
+        """Channels of the output."""
+        return int(self.filters)  # type: ignore[attr-defined]
+
+    def build_kernels(self, channels: int) -> None:
+        """Makes the kernels for inputs of so many channels."""
+        raise TypeError(f"{type(self).__name__} has no build_kernels: write one")
+
+    def convolve(self, x: Any, activation: str | None) -> Any:
+        """The convolution with bias and (fused) activation."""
+        raise TypeError(f"{type(self).__name__} has no convolve: write one")
 
     def build(self, input_shape: Shape) -> None:
         check_rank(self, input_shape, self.rank)
         channels = input_shape[-1]
         if channels is None:
             raise ValueError(f"{self.name}: the number of channels must be known, got shape {input_shape}")
-        if channels % self.groups:
-            raise ValueError(f"{self.name}: groups ({self.groups}) must divide the channels ({channels})")
-        self.kernel = self.add_weight(
-            "kernel", (*self.kernel_size, channels // self.groups, self.filters), self.kernel_initializer,
-            self.kernel_regularizer,
-        )  # fmt: skip
+        warn_channels_first(self, input_shape)
+        self.channels = channels
+        self.build_kernels(channels)
         if self.use_bias:
-            self.bias = self.add_weight("bias", (self.filters,), self.bias_initializer, self.bias_regularizer)
+            self.bias = self.weight_for("bias", (self.filters_of(channels),))
 
     def call(self, x: Any) -> Any:
         check_rank(self, x.shape, self.rank)
-        if x.shape[-1] != self.kernel.shape[-2] * self.groups:
-            raise ValueError(
-                f"{self.name}: expected {self.kernel.shape[-2] * self.groups} channels, got shape {tuple(x.shape)}"
-            )
-        if x.dtype != self.kernel.dtype:
-            x = ops.cast(x, self.kernel.dtype)
+        if x.shape[-1] != self.channels:
+            raise ValueError(f"{self.name}: expected {self.channels} channels, got shape {tuple(x.shape)}")
+        if x.dtype != self.dtype:
+            x = ops.cast(x, self.dtype)
         fused = activations.FUSED_IN_CONVOLUTION.get(self.activation)
-        convolve = ops.conv1d if self.rank == 1 else ops.conv2d
-        y = convolve(
-            x, self.kernel, self.bias, strides=per_axis(self.strides), padding=self.padding,
-            dilation=per_axis(self.dilation_rate),
-            groups=self.groups, activation=fused,
-        )  # fmt: skip
+        y = self.convolve(x, fused)
         return y if fused or self.activation is activations.linear else self.activation(y)
+
+    def places(self, size: int | None, axis: int) -> int | None:
+        """Size of the output along an axis."""
+        return window_size(
+            size, self.kernel_size[axis], self.strides[axis], self.padding, self.dilation_rate[axis]
+        )
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         check_rank(self, input_shape, self.rank)
-        windows = zip(input_shape[1:-1], self.kernel_size, self.strides, self.dilation_rate, strict=True)
-        places = [window_size(n, size, stride, self.padding, apart) for n, size, stride, apart in windows]
+        places = [self.places(n, axis) for axis, n in enumerate(input_shape[1:-1])]
         if 0 in places:
             raise ValueError(
                 f"{self.name}: a kernel of {self.kernel_size} does not fit into rows of shape {input_shape[1:]}"
             )
-        return (input_shape[0], *places, self.filters)
+        return (input_shape[0], *places, self.filters_of(input_shape[-1] or 0))
 
     def get_config(self) -> dict[str, Any]:
         return {
-            **super().get_config(), "filters": self.filters, "kernel_size": list(self.kernel_size),
-            "strides": list(self.strides), "padding": self.padding, "dilation_rate": list(self.dilation_rate),
-            "groups": self.groups, "activation": activations.serialize(self.activation), "use_bias": self.use_bias,
-            "kernel_initializer": self.kernel_initializer, "bias_initializer": self.bias_initializer,
-            "kernel_regularizer": self.kernel_regularizer, "bias_regularizer": self.bias_regularizer,
+            **super().get_config(), "kernel_size": list(self.kernel_size), "strides": list(self.strides),
+            "padding": self.padding, "dilation_rate": list(self.dilation_rate),
+            "activation": activations.serialize(self.activation), "use_bias": self.use_bias,
         }  # fmt: skip
+
+
+class _Conv(Convolution):
+    """Kernels of shape (*kernel_size, channels / groups, filters)."""
+
+    def __init__(
+        self, filters: int, kernel_size: Any, strides: Any = 1, padding: str = "valid",
+        data_format: str | None = None, dilation_rate: Any = 1, groups: int = 1, activation: Any = None,
+        use_bias: bool = True, kernel_initializer: Any = "glorot_uniform", bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None, bias_regularizer: Any = None, activity_regularizer: Any = None,
+        kernel_constraint: Any = None, bias_constraint: Any = None, **kwargs: Any,
+    ) -> None:  # fmt: skip
+        settings = {
+            "kernel_initializer": kernel_initializer, "bias_initializer": bias_initializer,
+            "kernel_regularizer": kernel_regularizer, "bias_regularizer": bias_regularizer,
+            "kernel_constraint": kernel_constraint, "bias_constraint": bias_constraint,
+        }  # fmt: skip
+        super().__init__(
+            kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias, activity_regularizer,
+            settings, **kwargs,
+        )  # fmt: skip
+        owner = type(self).__name__
+        self.filters = sizes_of(owner, "filters", filters, 1)[0]
+        self.groups = sizes_of(owner, "groups", groups, 1)[0]
+        if self.filters % self.groups:
+            raise ValueError(f"{owner}: groups ({self.groups}) must divide filters ({self.filters})")
+        self.kernel: Any = None
+
+    def build_kernels(self, channels: int) -> None:
+        if channels % self.groups:
+            raise ValueError(f"{self.name}: groups ({self.groups}) must divide the channels ({channels})")
+        self.kernel = self.weight_for("kernel", (*self.kernel_size, channels // self.groups, self.filters))
+
+    def convolve(self, x: Any, activation: str | None) -> Any:
+        run = ops.conv1d if self.rank == 1 else ops.conv2d
+        return run(
+            x, self.kernel, self.bias, strides=per_axis(self.strides), padding=self.padding,
+            dilation=per_axis(self.dilation_rate), groups=self.groups, activation=activation,
+        )  # fmt: skip
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "filters": self.filters, "groups": self.groups}
 
 
 class Conv1D(_Conv):
@@ -165,6 +215,7 @@ class Conv1D(_Conv):
         activation: name or function, fused where it is relu, sigmoid or tanh.
         use_bias, kernel_initializer, bias_initializer: ``True``, ``"glorot_uniform"``, ``"zeros"``.
         kernel_regularizer, bias_regularizer, activity_regularizer: penalties added to the loss.
+        kernel_constraint, bias_constraint: put in force after every update.
         **kwargs: ``name``, ``trainable``, ``dtype``, ``input_shape``.
 
     Shapes:
@@ -194,6 +245,7 @@ class Conv2D(_Conv):
         activation: name or function, fused where it is relu, sigmoid or tanh.
         use_bias, kernel_initializer, bias_initializer: ``True``, ``"glorot_uniform"``, ``"zeros"``.
         kernel_regularizer, bias_regularizer, activity_regularizer: penalties added to the loss.
+        kernel_constraint, bias_constraint: put in force after every update.
         **kwargs: ``name``, ``trainable``, ``dtype``, ``input_shape``.
 
     Shapes:

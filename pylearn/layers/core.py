@@ -1,11 +1,11 @@
-"""Dense, Activation, Flatten, Reshape and Dropout."""
+"""Dense, Activation, Lambda, Masking and ActivityRegularization."""
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable
 from typing import Any
 
-from pylearn import activations, initializers, ops, regularizers
+from pylearn import activations, ops, registry, regularizers
 from pylearn.layers.base import Layer, Shape
 from pylearn.sparse import CSR
 
@@ -19,6 +19,7 @@ class Dense(Layer):
         use_bias: whether there is a bias.
         kernel_initializer, bias_initializer: ``"glorot_uniform"`` and ``"zeros"``; a number is a constant.
         kernel_regularizer, bias_regularizer, activity_regularizer: penalties added to the loss.
+        kernel_constraint, bias_constraint: put in force after every update.
         **kwargs: ``name``, ``trainable``, ``dtype``, ``input_shape``, ``input_dim``.
 
     Shapes:
@@ -34,12 +35,12 @@ class Dense(Layer):
     array([[3.5, 3.5]], dtype=float32)
     """
 
-    none_only = ("kernel_constraint", "bias_constraint", "lora_rank")
+    none_only = ("lora_rank",)
 
     def __init__(
         self, units: int, activation: Any = None, use_bias: bool = True, kernel_initializer: Any = "glorot_uniform",
         bias_initializer: Any = "zeros", kernel_regularizer: Any = None, bias_regularizer: Any = None,
-        activity_regularizer: Any = None, **kwargs: Any,
+        activity_regularizer: Any = None, kernel_constraint: Any = None, bias_constraint: Any = None, **kwargs: Any,
     ) -> None:  # fmt: skip
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         if isinstance(units, bool) or not hasattr(units, "__index__") or units <= 0:
@@ -47,10 +48,11 @@ class Dense(Layer):
         self.units = int(units)
         self.activation = activations.get(activation)
         self.use_bias = bool(use_bias)
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.set_up(
+            kernel_initializer=kernel_initializer, bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer, bias_regularizer=bias_regularizer,
+            kernel_constraint=kernel_constraint, bias_constraint=bias_constraint,
+        )  # fmt: skip
         self.kernel: Any = None
         self.bias: Any = None
 
@@ -60,11 +62,9 @@ class Dense(Layer):
         size = input_shape[-1]
         if size is None:
             raise ValueError(f"{self.name}: the size of the last axis must be known, got shape {input_shape}")
-        self.kernel = self.add_weight(
-            "kernel", (size, self.units), self.kernel_initializer, self.kernel_regularizer
-        )
+        self.kernel = self.weight_for("kernel", (size, self.units))
         if self.use_bias:
-            self.bias = self.add_weight("bias", (self.units,), self.bias_initializer, self.bias_regularizer)
+            self.bias = self.weight_for("bias", (self.units,))
 
     def call(self, x: Any) -> Any:
         kernel = self.kernel
@@ -90,9 +90,7 @@ class Dense(Layer):
     def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(), "units": self.units, "activation": activations.serialize(self.activation),
-            "use_bias": self.use_bias, "kernel_initializer": self.kernel_initializer,
-            "bias_initializer": self.bias_initializer, "kernel_regularizer": self.kernel_regularizer,
-            "bias_regularizer": self.bias_regularizer,
+            "use_bias": self.use_bias,
         }  # fmt: skip
 
 
@@ -110,7 +108,7 @@ class Activation(Layer):
         self.activation = activations.get(activation)
 
     def call(self, x: Any) -> Any:
-        return self.activation(x if x.dtype.kind == "f" else ops.cast(x, self.dtype))
+        return self.activation(self.floats(x))
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return input_shape
@@ -119,94 +117,145 @@ class Activation(Layer):
         return {**super().get_config(), "activation": activations.serialize(self.activation)}
 
 
-class Flatten(Layer):
-    """(N, A, B, …) → (N, A·B·…); a row without axes becomes (N, 1)."""
-
-    accepts_integers = True
-
-    def __init__(self, data_format: str | None = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        if data_format not in (None, "channels_last"):
-            raise ValueError(f"Flatten: only data_format='channels_last' is supported, got {data_format!r}")
-
-    def call(self, x: Any) -> Any:
-        return x if x.ndim == 2 else ops.reshape(x, (x.shape[0], math.prod(x.shape[1:])))
-
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        row = input_shape[1:]
-        return (input_shape[0], None if None in row else math.prod(n for n in row if n is not None))
-
-    def get_config(self) -> dict[str, Any]:
-        return super().get_config()
-
-
-class Reshape(Layer):
-    """Gives each row another shape of the same size.
+class Lambda(Layer):
+    """A function as a layer. It has no weights: write a ``Layer`` for a function with some.
 
     Args:
-        target_shape: of one row; one axis may be -1.
-    """
+        function: of a Tensor, made of ``pylearn.ops``; it may also take ``training`` and ``mask``.
+        output_shape: shape of a row of the output, or a function of the input's shape; found by a trial run if None.
+        mask: the output's mask, or a function ``(x, mask)`` that gives it.
+        arguments: keyword arguments that are handed on.
+        **kwargs: ``name``, ``dtype``, ``input_shape``.
 
-    accepts_integers = True
-
-    def __init__(self, target_shape: Any, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.target_shape = tuple(int(n) for n in target_shape)
-        if sum(n == -1 for n in self.target_shape) > 1:
-            raise ValueError(f"Reshape: at most one axis may be -1, got {self.target_shape}")
-
-    def call(self, x: Any) -> Any:
-        row = self._row(tuple(x.shape[1:]))
-        return ops.reshape(x, (x.shape[0], *row))
-
-    def _row(self, row: Shape) -> Shape:
-        if None in row:
-            return tuple(None if n == -1 else n for n in self.target_shape)
-        size, known = (
-            math.prod(n for n in row if n is not None),
-            math.prod(n for n in self.target_shape if n != -1),
-        )
-        if (-1 in self.target_shape and (known == 0 or size % known)) or (
-                -1 not in self.target_shape and size != known):  # fmt: skip
-            raise ValueError(
-                f"{self.name}: rows of shape {row} ({size} values) cannot become {self.target_shape}"
-            )
-        return tuple(size // known if n == -1 else n for n in self.target_shape)
-
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        return (input_shape[0], *self._row(input_shape[1:]))
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "target_shape": list(self.target_shape)}
-
-
-class Dropout(Layer):
-    """While training, sets a fraction of the values to zero and scales the others up (Srivastava et al. 2014).
-
-    Args:
-        rate: fraction dropped, in [0, 1).
+    Raises:
+        ValueError: when a model is saved whose function is a lambda: files hold no code. Functions of ``pylearn.ops``
+            and ``activations`` are saved by name; your own named functions too, and are given again as
+            ``custom_objects`` when the model is loaded.
 
     >>> import numpy as np
-    >>> bool((Dropout(0.5)(np.ones((2, 2))).numpy() == 1).all())  # at rest outside training
-    True
+    >>> Lambda(lambda x: x * 2 + 1)(np.array([[1.0, 2.0]])).numpy()
+    array([[3., 5.]], dtype=float32)
+    """
+
+    def __init__(
+        self, function: Any, output_shape: Any = None, mask: Any = None, arguments: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:  # fmt: skip
+        super().__init__(**kwargs)
+        self.function = _function(function, "function")
+        self.row_shape = (
+            output_shape if output_shape is None or callable(output_shape) else tuple(output_shape)
+        )
+        self.mask = _function(mask, "mask") if callable(mask) or registry.is_config(mask) else mask
+        self.arguments = dict(arguments or {})
+        names = registry.argument_names(self.function)
+        self._takes = [name for name in ("training", "mask") if name in names and name not in self.arguments]
+
+    def call(self, x: Any, training: bool = False, mask: Any = None) -> Any:
+        known = {"training": training, "mask": mask}
+        return self.function(x, **self.arguments, **{name: known[name] for name in self._takes})
+
+    def compute_mask(self, x: Any, mask: Any = None) -> Any:
+        return self.mask(x, mask) if callable(self.mask) else self.mask
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        if self.row_shape is None:
+            return super().compute_output_shape(input_shape)
+        return self.row_shape(input_shape) if callable(self.row_shape) else (input_shape[0], *self.row_shape)
+
+    def get_config(self) -> dict[str, Any]:
+        for function in (self.function, self.mask, self.row_shape):
+            if callable(function) and getattr(function, "__name__", "<lambda>") == "<lambda>":
+                raise ValueError(
+                    f"{self.name}: Lambda cannot be saved with a lambda, since files hold no code. Use a named "
+                    "function and pass it as custom_objects on loading, or write a Layer"
+                )
+            name = getattr(function, "__name__", None)
+            if callable(function) and _named(name) not in (None, function):
+                raise ValueError(
+                    f"{self.name}: the function {name!r} has the name of one of pylearn's; call it otherwise"
+                )
+        shape = list(self.row_shape) if isinstance(self.row_shape, tuple) else self.row_shape
+        return {
+            **super().get_config(), "function": self.function, "output_shape": shape, "mask": self.mask,
+            "arguments": self.arguments,
+        }  # fmt: skip
+
+
+def _named(name: Any) -> Any:
+    """The function of pylearn of this name."""
+    return activations.ALL.get(name) or (getattr(ops, name) if name in ops.OPS else None)
+
+
+def _function(given: Any, argument: str) -> Callable[..., Any]:
+    if registry.is_config(given):
+        known = {name: getattr(ops, name) for name in ops.OPS} | activations.ALL
+        return registry.deserialize(given, known, "function (pass your own as custom_objects)")
+    if not callable(given):
+        raise TypeError(f"Lambda: {argument} must be a function, got {given!r}")
+    return given
+
+
+class Masking(Layer):
+    """Masks the steps whose values all equal ``mask_value``, and sets them to zero.
+
+    Later layers that know masks pass over them.
+
+    Args:
+        mask_value: what padding is filled with.
+
+    >>> import numpy as np
+    >>> layer = Masking()
+    >>> layer.compute_mask(layer(np.array([[[1.0, 2.0], [0.0, 0.0]]]))).numpy()
+    array([[ True, False]])
     """
 
     supports_masking = True
-    none_only = ("noise_shape", "seed")
 
-    def __init__(self, rate: float, **kwargs: Any) -> None:
+    def __init__(self, mask_value: float = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if not 0.0 <= rate < 1.0:
-            raise ValueError(f"Dropout: rate is the fraction dropped and must be in [0, 1), got {rate}")
-        self.rate = float(rate)
+        self.mask_value = float(mask_value)
 
-    def call(self, x: Any, training: bool = False) -> Any:
-        if not training or self.rate == 0.0:
-            return x
-        return ops.dropout(x if x.dtype.kind == "f" else ops.cast(x, self.dtype), self.rate)
+    def build(self, input_shape: Shape) -> None:
+        if len(input_shape) < 3:
+            raise ValueError(
+                f"{self.name}: Masking needs (batch, steps, features), got shape {tuple(input_shape)}"
+            )
+
+    def call(self, x: Any) -> Any:
+        x = self.floats(x)
+        return ops.where(ops.any(ops.not_equal(x, self.mask_value), axis=-1, keepdims=True), x, 0.0)
+
+    def compute_mask(self, x: Any, mask: Any = None) -> Any:
+        return ops.any(ops.not_equal(x, self.mask_value), axis=-1)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "rate": self.rate}
+        return {**super().get_config(), "mask_value": self.mask_value}
+
+
+class ActivityRegularization(Layer):
+    """Hands its input on, and adds l1 · sum|x| + l2 · sum x² per row to the loss.
+
+    Args:
+        l1, l2: weights of the two penalties, ≥ 0.
+    """
+
+    supports_masking = True
+
+    def __init__(self, l1: float = 0.0, l2: float = 0.0, **kwargs: Any) -> None:
+        super().__init__(activity_regularizer=regularizers.L1L2(l1, l2), **kwargs)
+        self.l1, self.l2 = float(l1), float(l2)
+
+    def call(self, x: Any) -> Any:
+        return self.floats(x)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        config.pop("activity_regularizer")
+        return {**config, "l1": self.l1, "l2": self.l2}

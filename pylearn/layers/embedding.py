@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from pylearn import initializers, ops, regularizers
+from pylearn import ops
 from pylearn.layers.base import Layer, Shape
 from pylearn.layers.convolutional import sizes_of
+from pylearn.validation import check_ids
 
 
 class Embedding(Layer):
@@ -17,6 +18,7 @@ class Embedding(Layer):
         output_dim: size of a row.
         embeddings_initializer: ``"uniform"``.
         embeddings_regularizer, activity_regularizer: penalties added to the loss.
+        embeddings_constraint: put in force after every update.
         mask_zero: id 0 is padding: later layers that know masks pass over it.
         input_length: steps of a sequence, where it is known and the first layer of a ``Sequential``.
         weights: ``[table]`` to begin with, of shape (input_dim, output_dim).
@@ -26,7 +28,7 @@ class Embedding(Layer):
         ids (N, …) → (N, …, output_dim).
 
     Raises:
-        IndexError: an id out of range.
+        IndexError: an id out of range; names its row and column, the id and input_dim.
 
     >>> import numpy as np
     >>> Embedding(5, 2, embeddings_initializer="ones")(np.array([[1, 4]])).shape
@@ -34,31 +36,36 @@ class Embedding(Layer):
     """
 
     accepts_integers = True
-    none_only = ("embeddings_constraint", "lora_rank")
+    takes_ids = True
+    none_only = ("lora_rank",)
 
     def __init__(
         self, input_dim: int, output_dim: int, embeddings_initializer: Any = "uniform",
-        embeddings_regularizer: Any = None, activity_regularizer: Any = None, mask_zero: bool = False,
-        input_length: int | None = None, **kwargs: Any,
+        embeddings_regularizer: Any = None, activity_regularizer: Any = None, embeddings_constraint: Any = None,
+        mask_zero: bool = False, input_length: int | None = None, **kwargs: Any,
     ) -> None:  # fmt: skip
         if input_length is not None and kwargs.get("input_shape") is None:
             kwargs["input_shape"] = (input_length,)
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.input_dim = sizes_of("Embedding", "input_dim", input_dim, 1)[0]
         self.output_dim = sizes_of("Embedding", "output_dim", output_dim, 1)[0]
-        self.embeddings_initializer = initializers.get(embeddings_initializer)
-        self.embeddings_regularizer = regularizers.get(embeddings_regularizer)
+        self.set_up(
+            embeddings_initializer=embeddings_initializer, embeddings_regularizer=embeddings_regularizer,
+            embeddings_constraint=embeddings_constraint,
+        )  # fmt: skip
         self.mask_zero = bool(mask_zero)
         self.embeddings: Any = None
 
     def build(self, input_shape: Shape) -> None:
-        self.embeddings = self.add_weight(
-            "embeddings", (self.input_dim, self.output_dim), self.embeddings_initializer,
-            self.embeddings_regularizer,
-        )  # fmt: skip
+        self.embeddings = self.weight_for("embeddings", (self.input_dim, self.output_dim))
 
     def call(self, x: Any) -> Any:
-        return ops.take(self.embeddings, x if x.dtype.kind in "iu" else ops.cast(x, "int64"), axis=0)
+        ids = x if x.dtype.kind in "iu" else ops.cast(x, "int64")
+        try:
+            return ops.embedding(ids, self.embeddings)
+        except IndexError:
+            check_ids(ids.numpy(), self.input_dim, self.name)
+            raise
 
     def compute_mask(self, x: Any, mask: Any = None) -> Any:
         return ops.not_equal(x, 0) if self.mask_zero else None
@@ -69,6 +76,5 @@ class Embedding(Layer):
     def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(), "input_dim": self.input_dim, "output_dim": self.output_dim,
-            "embeddings_initializer": self.embeddings_initializer,
-            "embeddings_regularizer": self.embeddings_regularizer, "mask_zero": self.mask_zero,
+            "mask_zero": self.mask_zero,
         }  # fmt: skip

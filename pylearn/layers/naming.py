@@ -38,3 +38,11 @@ class Changes:
     """How often a layer's settings were changed. A recorded step holds the count it was made under."""
 
     count = 0
+
+
+def name_the_layer(name: str, error: Exception) -> None:
+    """Puts the innermost layer's name before the message of an error that does not say it."""
+    if len(error.args) == 1 and isinstance(error.args[0], str) and not getattr(error, "in_layer", False):
+        if name not in error.args[0]:
+            error.args = (f"{name}: {error.args[0]}",)
+        error.in_layer = True  # type: ignore[attr-defined]

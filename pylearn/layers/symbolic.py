@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pylearn import random, structure
+from pylearn import random, registry, structure
 from pylearn._core import asarray
 
 if TYPE_CHECKING:
@@ -79,7 +79,9 @@ def call(layer: Layer, x: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
     shapes = structure.transform(lambda t: t.shape, x)
     layer.ensure_built(shapes)
     kwargs = {key: value for key, value in kwargs.items() if value is not None}
-    shape = layer.compute_output_shape(shapes)
+    # what a call asks for (attention scores) may decide the outputs
+    asked = {k: v for k, v in kwargs.items() if k in registry.argument_names(layer.compute_output_shape)}
+    shape = layer.compute_output_shape(shapes, **asked)
     outputs = map_shapes(lambda s: SymbolicTensor(tuple(s), layer.dtype), shape)
     Node(layer, x, outputs, args, kwargs)
     return outputs

@@ -272,8 +272,7 @@ class Functional(Model):
         names = structure.names_of(self._inputs, lambda t: t.name or "input")
         layers = self._graph.input_layers
         return [
-            Place(names[i] if isinstance(self._inputs, dict) else layers[i].name, t.shape,
-                  t.dtype)
+            Place(names[i] if isinstance(self._inputs, dict) else layers[i].name, t.shape, t.dtype, self._graph.ids[i])
             for i, t in enumerate(self._graph.inputs)
         ]  # fmt: skip
 

@@ -45,6 +45,7 @@ class Graph:
             self.calls.append(Call(node, ins, structure.transform(lambda t: place[id(t)], node.outputs)))
         self.size = len(place)
         self.output_places = [place[id(t)] for t in self.outputs]
+        self.ids = [_ids_below(place[id(t)], self.calls) for t in self.inputs]
         self.layers: list[Layer] = []
         for layer in [*self.input_layers, *(c.layer for c in self.calls)]:
             if all(layer is not seen for seen in self.layers):
@@ -82,12 +83,18 @@ class Graph:
                     if isinstance(call.outputs, int):
                         known[call.outputs] = made
                     else:
-                        for i, value in zip(
-                            structure.leaves(call.outputs), structure.leaves(made), strict=True
-                        ):
+                        # one mask is that of the first output; attention weights, which follow, have none
+                        for i, value in zip(structure.leaves(call.outputs), structure.leaves(made)):
                             known[i] = value
         out = [values[i] for i in self.output_places]
         return out, [None] * len(out) if known is None else [known[i] for i in self.output_places]
+
+
+def _ids_below(place: int, calls: Sequence[Call]) -> int | None:
+    """The size of the smallest table that looks the input up."""
+    tables = [c.layer for c in calls if c.inputs == place and getattr(c.layer, "takes_ids", False)]
+    sizes = [int(vars(layer)["input_dim"]) for layer in tables]
+    return min(sizes, default=None)
 
 
 def _input_layer(t: SymbolicTensor) -> Layer:

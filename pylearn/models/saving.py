@@ -1,7 +1,7 @@
 """The model file: one safetensors file whose header carries the structure.
 
 Tensors: ``weights/<path>``, ``optimizer/<slot>``. Metadata: ``pylearn``, a JSON text (format, structure, compile
-settings, state of the random numbers, and for each tensor its dtype, shape and CRC-32), and ``sha256`` of that text.
+settings, states of the random numbers, and for each tensor its dtype, shape and CRC-32), and ``sha256`` of that text.
 So a file in which any byte differs is refused, or holds an equal model. Nothing in it is ever run: classes come from a
 closed registry, or from the caller.
 """
@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import safetensors.numpy
 
-from pylearn import files, layers, models, ops, optimizers, random, registry, structure
+from pylearn import blocks, files, layers, models, ops, optimizers, random, registry, structure
 from pylearn._core import Tensor
 from pylearn.layers import Layer, SymbolicTensor
+from pylearn.layers.dropout import Noisy
 from pylearn.layers.inputs import InputLayer
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ _KNOWN = {
     "compile",
     "optimizer",
     "random",
+    "seeds",
     "tensors",
     "version",
     "shapes",
@@ -46,7 +48,7 @@ _KNOWN = {
 
 def classes() -> dict[str, type]:
     """Every class a model file may name, without custom objects."""
-    return {cls.__name__: cls for cls in [*layers.ALL, *models.ALL]}
+    return {cls.__name__: cls for cls in [*layers.ALL, *blocks.ALL, *models.ALL]}
 
 
 def layer_from_config(spec: Mapping[str, Any]) -> Any:
@@ -90,6 +92,22 @@ def graph_from_config(config: Mapping[str, Any]) -> Any:
     inputs = structure.transform(lambda i: places[i], config["inputs"])
     outputs = structure.transform(lambda i: places[i], config["outputs"])
     return models.Functional(inputs, outputs, name=config.get("name"))
+
+
+def clone_model(model: Layer) -> Any:
+    """A model (or layer) of the same structure, with weights and layers of its own, newly initialised; not compiled.
+
+    Raises:
+        ValueError: something in the model cannot be described, such as a lambda.
+    """
+    again = layer_from_config(registry.serialize(model))
+    if (
+        isinstance(model, models.Model)
+        and not isinstance(again, models.Functional)
+        and model._row_shapes is not None
+    ):
+        again.build_from_shapes(model._row_shapes)
+    return again
 
 
 # -- the container --------------------------------------------------------------------------------
@@ -217,7 +235,7 @@ def _assign(model: Layer, arrays: Mapping[str, np.ndarray], source: str) -> None
             shapes = f"shape {given[name].shape}, the model {tuple(weight.shape)}"
             raise ValueError(f"{source} does not fit {model.name}: weight {name!r} has {shapes}")
     for name, weight in wanted.items():
-        ops.assign(weight, np.ascontiguousarray(given[name], weight.dtype))
+        ops.assign(weight, np.asarray(given[name], weight.dtype, order="C"))
 
 
 def _same_but_numbers(wanted: list[str], given: list[str]) -> dict[str, str] | None:
@@ -255,6 +273,9 @@ def save_model(
         "random": list(random.default_generator().state()),
         "shapes": registry.serialize(model._row_shapes),
     }  # fmt: skip
+    seeded = _generators(model)
+    if seeded:
+        header["seeds"] = {path: list(generator.state()) for path, generator in seeded.items()}
     compiled = model._compiled
     if compiled is not None:
         header["compile"] = registry.serialize(compiled.get_config())
@@ -299,6 +320,10 @@ def load_model(path: str | os.PathLike[str], custom_objects: Any = None, compile
         elif shapes is not None:
             model.ensure_built(shapes)
         _assign(model, arrays, source)
+        seeds = header.get("seeds") or {}
+        for layer_path, own in _generators(model).items():
+            if layer_path in seeds:
+                own.set_state(tuple(seeds[layer_path]))
         if compile and header.get("compile") is not None:
             config = dict(header["compile"])
             settings: dict[str, Any] = {k: _revive(v) for k, v in config.items() if k != "optimizer"}
@@ -310,6 +335,17 @@ def load_model(path: str | os.PathLike[str], custom_objects: Any = None, compile
     if header.get("random") is not None:
         model._random_state = (tuple(header["random"]), state_before)
     return model
+
+
+def _generators(layer: Layer, prefix: str = "") -> dict[str, random.Generator]:
+    """The generators of layers that have one of their own, by the layers' paths."""
+    found: dict[str, random.Generator] = {}
+    for inner in layer._sublayers:
+        path = f"{prefix}{inner.name}"
+        if isinstance(inner, Noisy) and inner.seed is not None:
+            found[path] = inner._generator
+        found |= _generators(inner, f"{path}/")
+    return found
 
 
 def _revive(value: Any) -> Any:

@@ -87,6 +87,7 @@ class Optimizer:
         self._updates: list[Any] = []
         self._groups: list[list[int]] = []  # per update, the places of its weights
         self._weights: list[Tensor] = []
+        self.constraints: list[tuple[Tensor, Callable[[Any], Any]]] = []  # put in force after each update
         self._grads: list[Tensor] = []
         self.learning_rate = learning_rate
 
@@ -237,6 +238,8 @@ class Optimizer:
         for update in self._updates:
             matching = loss is not None and loss.dtype == self._weights[0].dtype and len(self._updates) == 1
             update.apply(loss if matching else None)
+        for weight, constraint in self.constraints:
+            ops.assign(weight, constraint(weight))
 
     def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Tensor]]) -> None:
         """``apply`` from (gradient, weight) pairs, as Keras spells it."""

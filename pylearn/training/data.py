@@ -14,6 +14,7 @@ import numpy as np
 from pylearn import registry, structure
 from pylearn._core import Tensor
 from pylearn.sparse import CSR
+from pylearn.validation import check_ids
 
 Shape = tuple[int | None, ...]
 _NATIVE = ("float32", "float64", "int32", "int64", "uint8", "bool")
@@ -21,11 +22,15 @@ _NATIVE = ("float32", "float64", "int32", "int64", "uint8", "bool")
 
 @dataclass
 class Place:
-    """An input or output of a model: its name, its static shape (None where any size will do) and dtype."""
+    """An input or output of a model: its name, its static shape (None where any size will do) and dtype.
+
+    ``ids`` is given where values are looked up in a table: they are whole numbers ≥ 0 and below it.
+    """
 
     name: str
     shape: Shape | None = None
     dtype: str = "float32"
+    ids: int | None = None
 
 
 @dataclass
@@ -156,6 +161,13 @@ def spread(value: Any, places: Sequence[Place], what: str) -> list[Any]:
     return [value]
 
 
+def _fit(value: Any, place: Place, what: str) -> Any:
+    value = fit_rows(value, place, what)
+    if place.ids is not None and not is_sparse(value):
+        check_ids(value, place.ids, what)
+    return value
+
+
 def fit_rows(value: Any, place: Place, what: str) -> Any:
     """The array, its rows in the shape of the place: an axis of size 1 is added or taken off where that is all.
 
@@ -223,7 +235,7 @@ def inputs(x: Any, places: Sequence[Place] | None, what: str = "x") -> list[Any]
             for i, leaf in enumerate(leaves)
         ]
     values = spread(x, places, what)
-    return [fit_rows(array(value, label(what, places, i)), places[i], label(what, places, i))
+    return [_fit(array(value, label(what, places, i)), places[i], label(what, places, i))
             for i, value in enumerate(values)]  # fmt: skip
 
 

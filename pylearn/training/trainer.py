@@ -264,6 +264,7 @@ class Trainer(Layer):
             if self._pending_state is not None:
                 optimizer.load_state(self._pending_state)
         self._pending_state = None
+        optimizer.constraints = self.constrained_weights()
         return optimizer
 
     def train_step(self, counts: tuple[int, int, int], rows: int) -> Step:
