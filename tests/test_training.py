@@ -411,30 +411,6 @@ def test_learning_rate_schedule_is_followed():
     assert model.optimizer.learning_rate == 0.0
 
 
-@pytest.mark.parametrize("name", pylearn.schedules.ALL)
-def test_schedules(name):
-    s = pylearn.schedules
-    made = {
-        "ExponentialDecay": s.ExponentialDecay(0.1, 10, 0.5), "CosineDecay": s.CosineDecay(0.1, 10, 0.1),
-        "PiecewiseConstantDecay": s.PiecewiseConstantDecay([5], [1.0, 0.5]),
-        "InverseTimeDecay": s.InverseTimeDecay(1, 1, 1),
-    }[name.__name__]  # fmt: skip
-    again = s.get(pylearn.registry.serialize(made))
-    assert [again(k) for k in range(30)] == [made(k) for k in range(30)]
-    assert made(0) >= made(20) > 0
-
-
-def test_schedule_values():
-    s = pylearn.schedules
-    assert s.ExponentialDecay(0.1, 10, 0.5, staircase=True)(19) == 0.05
-    assert (
-        s.PiecewiseConstantDecay([5], [1.0, 0.5])(5) == 1.0
-        and s.PiecewiseConstantDecay([5], [1.0, 0.5])(6) == 0.5
-    )
-    np.testing.assert_allclose(s.CosineDecay(1.0, 10)(5), 0.5)
-    assert s.CosineDecay(0.0, 10, warmup_target=1.0, warmup_steps=4)(2) == 0.5
-
-
 # -- what is not finite ---------------------------------------------------------------------------
 
 
