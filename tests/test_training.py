@@ -10,7 +10,7 @@ import pylearn
 from pylearn import layers
 from pylearn.layers import Dense, Flatten, Input
 from pylearn.models import Model, Sequential
-from pylearn.optimizers import SGD, Adadelta, Adagrad, Adam, Adamax, AdamW, RMSprop
+from pylearn.optimizers import SGD, Adadelta, Adagrad, Adam, Adamax, AdamW, Nadam, RMSprop
 from pylearn.utils import set_random_seed
 
 RNG = np.random.RandomState(0)
@@ -268,7 +268,7 @@ def test_one_epoch_of_single_rows_equals_the_loop_by_hand():
     np.testing.assert_allclose(model.get_weights()[0][:, 0], params, rtol=1e-6)
 
 
-@pytest.mark.parametrize("make", [
+TWINS = [
     lambda p, torch: (SGD(0.05), torch.optim.SGD(p, 0.05)),
     lambda p, torch: (SGD(0.05, momentum=0.9), torch.optim.SGD(p, 0.05, momentum=0.9)),
     lambda p, torch: (SGD(0.05, momentum=0.9, nesterov=True), torch.optim.SGD(p, 0.05, momentum=0.9, nesterov=True)),
@@ -283,7 +283,11 @@ def test_one_epoch_of_single_rows_equals_the_loop_by_hand():
     lambda p, torch: (Adagrad(0.05, epsilon=1e-30), torch.optim.Adagrad(p, 0.05, initial_accumulator_value=0.1, eps=0)),
     lambda p, torch: (Adadelta(1.0, rho=0.9, epsilon=1e-6), torch.optim.Adadelta(p, 1.0, rho=0.9, eps=1e-6)),
     lambda p, torch: (Adamax(0.01, epsilon=1e-15), torch.optim.Adamax(p, 0.01, eps=1e-15)),
-])  # fmt: skip
+    lambda p, torch: (Nadam(0.01, epsilon=1e-15), torch.optim.NAdam(p, 0.01, eps=1e-15, momentum_decay=1.0)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("make", TWINS)
 def test_trajectories_equal_torch(make):
     torch = pytest.importorskip("torch")
     model = Sequential(
@@ -302,6 +306,13 @@ def test_trajectories_equal_torch(make):
         theirs.step()
     for weight, p in zip(model.get_weights(), net.parameters()):
         np.testing.assert_allclose(weight, p.detach().numpy().T, rtol=1e-8, atol=1e-10)
+
+
+def test_every_optimizer_that_torch_has_too_is_compared_with_it():
+    torch = pytest.importorskip("torch")
+    compared = {type(make([torch.nn.Parameter(torch.zeros(1))], torch)[0]) for make in TWINS}
+    theirs = {name.lower() for name in dir(torch.optim)}
+    assert compared >= {rule for rule in pylearn.optimizers.ALL if rule.__name__.lower() in theirs}
 
 
 def test_mlp_gradients_equal_torch():

@@ -6,6 +6,7 @@ from pylearn.callbacks.control import (
     LearningRateScheduler,
     ModelCheckpoint,
     ReduceLROnPlateau,
+    SwapEMAWeights,
     TerminateOnNaN,
 )
 from pylearn.callbacks.record import CSVLogger
@@ -14,10 +15,11 @@ from pylearn.training import Callback, CallbackList, History, ProgressBar
 
 ALL: list[type[Callback]] = [
     Callback, History, ProgressBar, EarlyStopping, ModelCheckpoint, LambdaCallback, CSVLogger, TerminateOnNaN,
-    LearningRateScheduler, ReduceLROnPlateau, WandbCallback,
+    LearningRateScheduler, ReduceLROnPlateau, SwapEMAWeights, WandbCallback,
 ]  # fmt: skip
 
 __all__ = [
     "ALL", "CSVLogger", "Callback", "CallbackList", "EarlyStopping", "History", "LambdaCallback",
-    "LearningRateScheduler", "ModelCheckpoint", "ProgressBar", "ReduceLROnPlateau", "TerminateOnNaN", "WandbCallback",
+    "LearningRateScheduler", "ModelCheckpoint", "ProgressBar", "ReduceLROnPlateau", "SwapEMAWeights",
+    "TerminateOnNaN", "WandbCallback",
 ]  # fmt: skip
