@@ -3,7 +3,7 @@
 State is float64 and is updated in place, so a metric is part of a captured step and costs nothing to read seldom.
 """
 
-from pylearn.metrics.base import FunctionMetric, Mean, Metric, Sum
+from pylearn.metrics.base import FunctionMetric, Later, Mean, Metric, Sum, deferring
 from pylearn.metrics.classification import (
     BinaryAccuracy,
     CategoricalAccuracy,
@@ -29,9 +29,10 @@ from pylearn.metrics.regression import (
 )
 
 __all__ = [
-    "ALL", "BinaryAccuracy", "CategoricalAccuracy", "FunctionMetric", "LossMetric", "Mean", "MeanAbsoluteError",
-    "MeanSquaredError", "Metric", "Precision", "R2", "R2Score", "Recall", "RootMeanSquaredError",
+    "ALL", "BinaryAccuracy", "CategoricalAccuracy", "FunctionMetric", "Later", "LossMetric", "Mean",
+    "MeanAbsoluteError", "MeanSquaredError", "Metric", "Precision", "R2", "R2Score", "Recall",
+    "RootMeanSquaredError",
     "SparseCategoricalAccuracy", "SparseTopKCategoricalAccuracy", "Sum", "TopKCategoricalAccuracy", "binary_accuracy",
-    "categorical_accuracy", "get", "resolve_accuracy", "serialize", "sparse_categorical_accuracy",
+    "categorical_accuracy", "deferring", "get", "resolve_accuracy", "serialize", "sparse_categorical_accuracy",
     "sparse_top_k_categorical_accuracy", "top_k_categorical_accuracy",
 ]  # fmt: skip

@@ -22,6 +22,7 @@ class Model(Trainer):
 
     ``Model(inputs=…, outputs=…)`` takes symbolic tensors (or lists or dicts of them) and returns a functional model.
     A subclass makes layers in ``__init__`` and writes ``call(self, x, training=False)``; it is built by its first data.
+    It may also write how it is trained: ``train_step`` and ``test_step``.
 
     Args:
         inputs: what ``Input`` returned.
@@ -72,9 +73,12 @@ class Model(Trainer):
     def pack_outputs(self, flat: list[Any]) -> Any:
         return _pack_shapes(self._out_shapes, flat)
 
+    def pack_inputs(self, flat: list[Any]) -> Any:
+        return super().pack_inputs(flat) if self._row_shapes is None else _pack_shapes(self._row_shapes, flat)
+
     def build_for(self, x: Any, arrays: Sequence[Any]) -> None:
-        if self._out_shapes is not None:
-            return
+        if self._out_shapes is not None or (type(self).call is Layer.call and self.writes("train")):
+            return  # a model without a call only trains, by its own step
         shapes = iter([(None, *a.shape[1:]) for a in arrays])
         if len(arrays) == 1 and not isinstance(x, dict):
             self.build_from_shapes(next(shapes))
@@ -154,8 +158,8 @@ class Model(Trainer):
             here.penalties = None
 
     def release(self) -> None:
-        """Forgets the penalties of the last call."""
-        self._losses = []
+        """Forgets the penalties and masks of the last call."""
+        self._losses, self._masks = [], None
 
     # -- looking at it ----------------------------------------------------------------------------
 
@@ -298,7 +302,11 @@ class Functional(Model):
     def call(self, x: Any, training: bool = False, mask: Any = None) -> Any:
         flat = structure.flatten(self._in_order(x))
         masks = structure.flatten(mask) if mask is not None else None
-        return structure.pack(self._outputs, self._graph.run(flat, training, masks)[0])
+        out, masks = self._graph.run(flat, training, masks)
+        self._masks = masks if any(m is not None for m in masks) else None
+        if self._masks is not None and _core.is_recording():
+            replay.hold(self)
+        return structure.pack(self._outputs, out)
 
     def compute_mask(self, x: Any, mask: Any = None) -> Any:
         if mask is None:

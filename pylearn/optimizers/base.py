@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import re
+import weakref
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -18,6 +19,9 @@ COMMON = (
     "learning_rate", "weight_decay", "name", "clipnorm", "clipvalue", "global_clipnorm", "use_ema", "ema_momentum",
     "ema_overwrite_frequency", "gradient_accumulation_steps",
 )  # fmt: skip
+
+
+_built: weakref.WeakSet[Optimizer] = weakref.WeakSet()
 
 
 class Moves:
@@ -94,8 +98,7 @@ class Optimizer:
         self._groups: list[list[int]] = []  # per update, the places of its weights
         self._weights: list[Tensor] = []
         self._grads: list[Tensor] = []
-        self._moves = -1
-        self._addresses: list[int] = []
+        self._lost = False  # has another optimizer taken weights over?
         self.learning_rate = learning_rate
 
     # -- the rule ---------------------------------------------------------------------------------
@@ -194,12 +197,16 @@ class Optimizer:
                     ops.assign(update.slots[slot][place], value)
             self._updates.append(update)
         Moves.count += 1
-        self._moves, self._addresses = Moves.count, [_address(w) for w in weights]
+        taken = {id(w) for w in weights}
+        for other in _built:
+            other._lost = other._lost or not taken.isdisjoint(map(id, other._weights))
+        _built.add(self)
+        self._lost = False
 
     def exclude_from_weight_decay(
         self, var_list: Iterable[Tensor] | None = None, var_names: Iterable[str] | None = None
     ) -> None:
-        """Weights that ``weight_decay`` leaves alone, such as biases: ``exclude_from_weight_decay(var_names=["bias"])``.
+        """Weights that ``weight_decay`` leaves alone, such as biases: ``var_names=["bias"]``.
 
         Args:
             var_list: the weights themselves.
@@ -233,15 +240,9 @@ class Optimizer:
 
     def holds(self, weights: Sequence[Tensor]) -> bool:
         """Is it built for exactly these, and are they still where it put them?"""
-        same = len(weights) == len(self._weights) and all(map(operator.is_, weights, self._weights))
-        return same and (self._moves == Moves.count or self._in_place())
-
-    def _in_place(self) -> bool:
-        """Has no other optimizer taken the weights over?"""
-        if [_address(w) for w in self._weights] != self._addresses:
-            return False
-        self._moves = Moves.count
-        return True
+        return not self._lost and len(weights) == len(self._weights) and all(
+            map(operator.is_, weights, self._weights)
+        )  # fmt: skip
 
     def apply(
         self, grads: Iterable[Any], weights: Sequence[Tensor] | None = None, loss: Tensor | None = None
@@ -369,10 +370,6 @@ class Optimizer:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} learning_rate={self.learning_rate:g}, {self.iterations} updates>"
-
-
-def _address(weight: Tensor) -> int:
-    return int(weight.numpy().__array_interface__["data"][0])
 
 
 def _number(name: str, value: Any) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
@@ -110,7 +111,7 @@ class OneCycle(Schedule):
         if self.three_phase:
             turns.insert(2, (2 * self.pct_start * self.total_steps - 2.0, low))
         step = min(step, self.total_steps - 1)
-        for (begin, a), (end, b) in zip(turns, turns[1:], strict=False):
+        for (begin, a), (end, b) in itertools.pairwise(turns):
             if step <= end:
                 done = (step - begin) / (end - begin) if end > begin else 1.0
                 if self.anneal_strategy == "cos":

@@ -10,6 +10,7 @@ import numpy as np
 
 from pylearn import _core
 from pylearn._core import Tensor, asarray
+from pylearn.replay import release_held
 from pylearn.sparse import CSR
 
 Function = Callable[[list[Any]], list[Tensor]]
@@ -23,15 +24,19 @@ class Step:
         dtypes: what each array of the batch is cast to.
         eager: never record.
         loss: of a training step, its forward pass alone: the loss that ``function`` returns first.
+        after: takes what the step returned, outside of the recording; for metrics on the host.
+        own: written by the user, whose Python may do what cannot be seen here; a difference makes it eager for good.
     """
 
-    __slots__ = ("dtypes", "eager", "function", "loss", "plan", "ran", "reason")
+    __slots__ = ("after", "dtypes", "eager", "function", "loss", "own", "plan", "ran", "reason")
 
     def __init__(
         self, function: Function, dtypes: Sequence[str], eager: bool = False,
         loss: Callable[[list[Any]], Tensor] | None = None,
+        after: Callable[[list[Tensor]], None] | None = None, own: bool = False,
     ) -> None:  # fmt: skip
         self.function, self.dtypes, self.eager, self.loss = function, list(dtypes), eager, loss
+        self.after, self.own = after, own
         self.plan: Any = None
         self.ran = False
         self.reason = ""
@@ -63,6 +68,7 @@ class Step:
             plan.end([])
             raise
         del places
+        release_held()
         self.reason = plan.end(outputs)
         if self.reason:
             self.eager = True
@@ -71,8 +77,8 @@ class Step:
         return outputs
 
     def forget(self) -> None:
-        """Records again."""
-        self.plan, self.ran, self.reason = None, True, ""
+        """Records again; the user's own step is not tried a second time."""
+        self.plan, self.ran, self.reason, self.eager = None, True, "", self.eager or self.own
 
 
 def take(source: Any, rows: Any, dtype: str) -> Any:
