@@ -84,10 +84,14 @@ def test_an_exception_of_the_generator_reaches_the_caller(what, size):
     model = make()
     with pytest.raises(Boom, match="row 12 is missing") as error:
         if what == "validation":
-            model.fit(X, Y, validation_data=batches(2, Boom("row 12 is missing")), verbose=0, max_queue_size=size)
+            model.fit(
+                X, Y, validation_data=batches(2, Boom("row 12 is missing")), verbose=0, max_queue_size=size
+            )
         else:
             getattr(model, what)(batches(2, Boom("row 12 is missing")), verbose=0, max_queue_size=size)
-    assert any(entry.name == "batches" for entry in error.traceback)  # the user's own frame is in the traceback
+    assert any(
+        entry.name == "batches" for entry in error.traceback
+    )  # the user's own frame is in the traceback
 
 
 def test_exceptions_in_a_callback_or_a_step_end_the_thread():

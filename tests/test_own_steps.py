@@ -167,7 +167,9 @@ def test_what_cannot_be_recorded_runs_eagerly_with_one_warning():
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         reads, got = fitted(Reads)
-    assert len(caught) == 1 and "runs eagerly" in str(caught[0].message) and "numpy()" in str(caught[0].message)
+    assert (
+        len(caught) == 1 and "runs eagerly" in str(caught[0].message) and "numpy()" in str(caught[0].message)
+    )
     want, history = fitted(Own)
     assert same(reads, want) and got == history
 
@@ -251,7 +253,9 @@ def test_masks_weights_and_several_outputs_reach_compute_loss():
         base.compile("sgd", {"a": "sparse_categorical_crossentropy", "b": "mse"}, {"a": 1.0, "b": 0.5},
                      metrics={"a": ["accuracy"], "b": ["mae"]})  # fmt: skip
         y = {"a": ids % 3, "b": ids[..., None] * 0.1}
-        history = base.fit(ids, y, epochs=3, batch_size=16, verbose=0, sample_weight=np.linspace(0, 1, 40)).history
+        history = base.fit(
+            ids, y, epochs=3, batch_size=16, verbose=0, sample_weight=np.linspace(0, 1, 40)
+        ).history
         return base.get_weights(), history
 
     (built_in, want), (own, got) = make(False), make(True)
@@ -274,4 +278,3 @@ def test_whole_numbers_stay_whole_without_a_loss():
     model.compile()
     model.fit(X, np.arange(70), verbose=0)
     assert seen[0] == ("float32", "int64")
-

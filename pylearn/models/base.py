@@ -125,6 +125,24 @@ class Model(Trainer):
             f"{self.name} has no layer {name!r}{registry.suggest(str(name), names)}; it has {', '.join(names)}"
         )
 
+    def freeze_to(self, layer: str | int) -> None:
+        """Freezes the layers before this one; it and those after it train. 0 makes every layer train.
+
+        Frozen weights keep their bits in ``fit``, and what optimizers know of the others is kept.
+
+        Args:
+            layer: a name or an index; -1 lets only the last layer train.
+
+        Raises:
+            ValueError: there is no such layer; the message names the closest one.
+        """
+        first = self.get_layer(layer) if isinstance(layer, str) else self.get_layer(index=layer)
+        frozen = True
+        self._trainable = True
+        for each in self.layers:
+            frozen = frozen and each is not first
+            each.trainable = not frozen
+
     def _name_weights(self) -> None:
         """Names every weight by its path in this model: ``dense/kernel``, ``inner/dense/kernel``."""
         seen: set[int] = set()

@@ -16,7 +16,10 @@ from pylearn.optimizers.base import Moves
 from pylearn.replay import capture_enabled
 from pylearn.training import data, inference, loop, own_steps
 from pylearn.training.compiled import Compiled, pick
+from pylearn.training.diagnosis import Diagnosis, diagnose
 from pylearn.training.hooks import CallbackList, History
+from pylearn.training.overfit import OverfitCheck, overfit_check
+from pylearn.training.rate_range import RateRange, lr_find
 from pylearn.training.step import Step, Steps
 from pylearn.utils import unpack_x_y_sample_weight
 
@@ -275,6 +278,73 @@ class Trainer(Layer):
     def predict_on_batch(self, x: Any) -> Any:
         """Outputs for all rows of x in one step."""
         return inference.predict(self, x, 1 << 62, 0, None, CallbackList(None))
+
+    # -- before training --------------------------------------------------------------------------
+
+    def overfit_check(self, x: Any, y: Any = None, n: int = 32, steps: int = 1000, seconds: float = 10.0
+                      ) -> OverfitCheck:  # fmt: skip
+        """Can the model learn a few rows by heart? The first thing to try on a new model.
+
+        Trains on n rows, all in each step, with a fresh optimizer of the compiled settings; weights, optimizer,
+        metrics and random numbers are put back afterwards, bit for bit.
+
+        Args:
+            x, y: data as for ``fit``; n rows are taken evenly from them.
+            n: number of rows.
+            steps: at most so many.
+            seconds: at most so long.
+
+        Returns:
+            the curve of the loss, a verdict and a sentence: learning rate too high, dead units, rows mixed up in a
+            layer, x and y shuffled apart, no gradient, or simply slow.
+
+        >>> import numpy as np
+        >>> from pylearn import Sequential
+        >>> from pylearn.layers import Dense
+        >>> model = Sequential([Dense(32, activation="relu", input_shape=(4,)), Dense(1)])
+        >>> model.compile("adam", "mse")
+        >>> x = np.random.default_rng(0).normal(size=(200, 4))
+        >>> model.overfit_check(x, x.sum(1)).verdict
+        'overfits'
+        """
+        return overfit_check(self, x, y, n, steps, seconds)
+
+    def diagnose(
+        self, x: Any, y: Any = None, validation_data: Any = None, validation_split: float = 0.0
+    ) -> Diagnosis:
+        """Looks for what usually keeps a network from learning; trains nothing and changes nothing.
+
+        Dead units, gradients that vanish or explode (by layer), inputs and targets that are not scaled, heads and
+        losses that do not belong together, layers that mix rows, rows that are not finite, and rows of the validation
+        that are in the training too.
+
+        Args:
+            x, y: data as for ``fit``.
+            validation_data, validation_split: as for ``fit``; to look for leaks.
+
+        Returns:
+            the findings, a sentence of advice each; print it.
+        """
+        return diagnose(self, x, y, validation_data, validation_split)
+
+    def lr_find(
+        self, x: Any, y: Any = None, start_lr: float = 1e-6, stop_lr: float = 10.0, steps: int = 100,
+        batch_size: int | None = None,
+    ) -> RateRange:  # fmt: skip
+        """The learning rate range test (Smith 2017): trains with a rate that grows each step until the loss rises.
+
+        Weights, optimizer, metrics and random numbers are put back afterwards, bit for bit.
+
+        Args:
+            x, y: data as for ``fit``.
+            start_lr, stop_lr: first and last rate.
+            steps: from one to the other.
+            batch_size: 32 by default.
+
+        Returns:
+            an object with ``.suggestion``, ``.history`` and ``.plot()``.
+        """
+        return lr_find(self, x, y, start_lr, stop_lr, steps, batch_size)
 
     # -- steps ------------------------------------------------------------------------------------
 
