@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from pylearn import losses, registry
-from pylearn.metrics import classification, regression
+from pylearn.metrics import classification, confusion, curves, images, of_losses, probabilistic, regression
 from pylearn.metrics.base import FunctionMetric, Mean, Metric, Sum
 
 ALL: list[type[Metric]] = [
     Mean, Sum, classification.BinaryAccuracy, classification.CategoricalAccuracy,
     classification.SparseCategoricalAccuracy, classification.TopKCategoricalAccuracy,
     classification.SparseTopKCategoricalAccuracy, classification.Precision, classification.Recall,
+    classification.TruePositives, classification.TrueNegatives, classification.FalsePositives,
+    classification.FalseNegatives, confusion.ConfusionMatrix, confusion.BalancedAccuracy, confusion.MatthewsCorrcoef,
+    confusion.CohenKappa, confusion.FBetaScore, confusion.F1Score, confusion.MeanIoU, confusion.Dice, curves.AUC,
+    probabilistic.ExpectedCalibrationError, probabilistic.Perplexity, images.PSNR, images.SSIM,
     regression.MeanSquaredError, regression.RootMeanSquaredError, regression.MeanAbsoluteError, regression.R2,
-    regression.LossMetric,
+    of_losses.LossMetric, of_losses.MeanAbsolutePercentageError, of_losses.MeanSquaredLogarithmicError,
+    of_losses.LogCoshError, of_losses.Poisson, of_losses.KLDivergence, of_losses.Hinge, of_losses.SquaredHinge,
+    of_losses.CategoricalHinge, of_losses.BinaryCrossentropy, of_losses.CategoricalCrossentropy,
+    of_losses.SparseCategoricalCrossentropy, of_losses.CosineSimilarity,
 ]  # fmt: skip
 
+# By name, what needs no settings; an F score is one number: the mean over classes, or that of class 1.
 _TABLE: dict[str, Any] = {
     **{c.__name__: c for c in ALL}, **{registry.snake(c.__name__): c for c in ALL},
     "mse": regression.MeanSquaredError, "MSE": regression.MeanSquaredError,
@@ -24,6 +33,12 @@ _TABLE: dict[str, Any] = {
     "r2": regression.R2, "r2_score": regression.R2, "R2Score": regression.R2,
     "top_k_categorical_accuracy": classification.TopKCategoricalAccuracy,
     "sparse_top_k_categorical_accuracy": classification.SparseTopKCategoricalAccuracy,
+    "auc": curves.AUC, "roc_auc": curves.AUC, "pr_auc": partial(curves.AUC, curve="PR"),
+    "average_precision": partial(curves.AUC, curve="PR"), "f1": partial(confusion.F1Score, "macro"),
+    "f1_score": partial(confusion.F1Score, "macro"), "fbeta_score": partial(confusion.FBetaScore, "macro"),
+    "mcc": confusion.MatthewsCorrcoef, "mean_iou": confusion.MeanIoU, "iou": confusion.MeanIoU,
+    "ece": probabilistic.ExpectedCalibrationError, "psnr": images.PSNR, "ssim": images.SSIM,
+    "balanced_accuracy": confusion.BalancedAccuracy, "top_k": classification.TopKCategoricalAccuracy,
 }  # fmt: skip
 _FUNCTIONS: dict[Any, type[Metric]] = {
     classification.binary_accuracy: classification.BinaryAccuracy,
@@ -50,18 +65,21 @@ def get(identifier: Any, name: str | None = None) -> Metric:
     if isinstance(identifier, str):
         if identifier not in _TABLE:
             try:
-                return regression.LossMetric(losses.get(identifier), name=name or identifier)
+                return of_losses.LossMetric(losses.get(identifier), name=name or identifier)
             except ValueError:
                 registry.lookup(identifier, {**_TABLE, "accuracy": None}, "metric")
         found = registry.lookup(identifier, _TABLE, "metric")
-        return found(name=name or identifier) if isinstance(found, type) else FunctionMetric(found, name)
+        if isinstance(found, (type, partial)):
+            made: Metric = found(name=name or identifier)
+            return made
+        return FunctionMetric(found, name)
     if registry.is_config(identifier):
         found = registry.deserialize(identifier, _TABLE, "metric")
         return found if isinstance(found, Metric) else FunctionMetric(found, name)
     if isinstance(identifier, type):
         return identifier()
     if isinstance(identifier, losses.Loss):
-        return regression.LossMetric(identifier, name)
+        return of_losses.LossMetric(identifier, name)
     if callable(identifier):
         known = _FUNCTIONS.get(identifier)
         return known() if known is not None else FunctionMetric(identifier, name)
@@ -83,10 +101,10 @@ def resolve_crossentropy(
     target_shape: tuple[int | None, ...], output_shape: tuple[int | None, ...], name: str
 ) -> Metric:
     if len(output_shape) < 2 or output_shape[-1] == 1:
-        return regression.LossMetric("binary_crossentropy", name)
+        return of_losses.LossMetric("binary_crossentropy", name)
     if len(target_shape) < len(output_shape) or (target_shape[-1] == 1 and output_shape[-1] != 1):
-        return regression.LossMetric("sparse_categorical_crossentropy", name)
-    return regression.LossMetric("categorical_crossentropy", name)
+        return of_losses.LossMetric("sparse_categorical_crossentropy", name)
+    return of_losses.LossMetric("categorical_crossentropy", name)
 
 
 def serialize(metric: Any) -> Any:

@@ -179,9 +179,9 @@ def gradients(model: Trainer, arrays: Arrays) -> tuple[list[Finding], list[tuple
     strong = [r for r in rows if r[2] > HUGE or (last > 0 and r[2] > EXPLODING * last)]
     if strong:
         name, _, share = max(strong, key=lambda r: r[2])
-        found.append(Finding("exploding gradient", name, f"the gradient of layer {name!r} is {share:.1g} times the size "
-                             "of its weights: use smaller first weights, scaled inputs and targets, normalisation, "
-                             "or clipnorm=1.0"))  # fmt: skip
+        said = (f"the gradient of layer {name!r} is {share:.1g} times the size of its weights: use smaller first "
+                "weights, scaled inputs and targets, normalisation, or clipnorm=1.0")  # fmt: skip
+        found.append(Finding("exploding gradient", name, said))
     return found, rows
 
 
