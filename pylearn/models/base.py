@@ -221,6 +221,15 @@ class Model(Trainer):
         """
         saving.load_weights(self, path)
 
+    def restore(self, path: str | os.PathLike[str]) -> None:
+        """Goes back to where training was when ``save`` wrote this file of the same model: weights, optimizer, and
+        pylearn's random numbers.
+
+        Raises:
+            ValueError: damaged file, or weights of other names or shapes.
+        """
+        saving.restore(self, path)
+
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         config.pop("trainable", None)
