@@ -44,6 +44,8 @@ MULTI = {  # metric: scikit-learn's value from ids, predicted ids, probabilities
     "confusion_matrix": lambda y, g, p, w: sk.accuracy_score(y, g, sample_weight=w),
     "mean_iou": lambda y, g, p, w: sk.jaccard_score(y, g, average="macro", sample_weight=w),
     "f1_score": f("macro"),
+    "macro_precision": lambda y, g, p, w: sk.precision_score(y, g, average="macro", sample_weight=w),
+    "macro_recall": lambda y, g, p, w: sk.recall_score(y, g, average="macro", sample_weight=w),
 }
 
 
@@ -231,7 +233,7 @@ def test_names_in_compile_captured_and_eager_alike(classes):
         head = Dense(classes, activation="softmax" if classes > 1 else "sigmoid")
         model = Sequential([Dense(8, activation="tanh", input_shape=(6,)), head])
         loss = "sparse_categorical_crossentropy" if classes > 1 else "binary_crossentropy"
-        names = [*NAMES, *(["perplexity"] if classes > 1 else ["precision", "recall", "dice"])]
+        names = [*NAMES, "precision", "recall", *(["perplexity", "top_k"] if classes > 1 else ["dice"])]
         model.compile("adam", loss, metrics=names, weighted_metrics=[metrics.AUC(name="weighted_auc")],
                       run_eagerly=eager)  # fmt: skip
         history = model.fit(x, y, epochs=4, batch_size=50, validation_data=(x, y), sample_weight=W, verbose=0)
@@ -252,6 +254,8 @@ def test_names_in_compile_captured_and_eager_alike(classes):
     guess = p.argmax(1) if classes > 1 else (p[:, 0] > 0.5).astype(int)
     want = sk.f1_score(y, guess, average="macro" if classes > 1 else "binary")
     assert again["f1_score"] == pytest.approx(want, rel=1e-9)
+    want = sk.recall_score(y, guess, average="macro" if classes > 1 else "binary")
+    assert again["recall"] == pytest.approx(want, rel=1e-9)
 
 
 def test_metrics_on_the_host_are_left_out_of_running_logs_and_fed_by_generators():

@@ -536,54 +536,6 @@ def test_model_with_dict_and_ndarray_targets_for_one_output():
     assert set(history.history) == {"loss", "mae"}
 
 
-def test_memory_does_not_grow_over_fits():
-    resource = pytest.importorskip("resource")
-    import gc
-
-    def once():
-        model = classifier()
-        model.fit(X, C, epochs=3, verbose=0, validation_data=(X, C))
-        model.predict(X)
-
-    def used():
-        gc.collect()
-        with open("/proc/self/statm") as file:
-            return int(file.read().split()[1]) * resource.getpagesize()
-
-    for _ in range(20):
-        once()
-    before = used()
-    for _ in range(60):
-        once()
-    assert used() - before < 5e6
-
-
-@pytest.mark.slow
-def test_memory_does_not_grow_over_200_fits():
-    import gc
-    import resource
-
-    def used():
-        gc.collect()
-        with open("/proc/self/statm") as file:
-            return int(file.read().split()[1]) * resource.getpagesize()
-
-    def once(i):
-        model = classifier()
-        data = ((X[k : k + 16], C[k : k + 16]) for k in range(0, 64, 16))
-        model.fit(
-            *((data,) if i % 2 else (X, C)), epochs=1 if i % 2 else 3, verbose=0, validation_data=(X, C)
-        )
-        model.overfit_check(X, C, steps=20)
-
-    for i in range(40):
-        once(i)
-    before = used()
-    for i in range(200):
-        once(i)
-    assert used() - before < 5e6
-
-
 def test_different_sizes_do_not_pile_up_recordings():
     model = regression()
     for n in itertools.chain(range(1, 60), range(1, 60)):

@@ -29,12 +29,14 @@ from pylearn.metrics.confusion import (
     Dice,
     F1Score,
     FBetaScore,
+    MacroPrecision,
+    MacroRecall,
     MatthewsCorrcoef,
     MeanIoU,
 )
 from pylearn.metrics.curves import AUC
 from pylearn.metrics.images import PSNR, SSIM
-from pylearn.metrics.lookup import ALL, get, resolve_accuracy, serialize
+from pylearn.metrics.lookup import ALL, get, resolve, serialize
 from pylearn.metrics.of_losses import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
@@ -64,10 +66,10 @@ __all__ = [
     "CategoricalAccuracy", "CategoricalCrossentropy", "CategoricalHinge", "CohenKappa", "ConfusionMatrix",
     "CosineSimilarity", "Dice", "ExpectedCalibrationError", "F1Score", "FBetaScore", "FalseNegatives",
     "FalsePositives", "FunctionMetric", "Hinge", "KLDivergence", "Later", "LogCoshError", "LossMetric",
-    "MatthewsCorrcoef", "Mean", "MeanAbsoluteError", "MeanAbsolutePercentageError", "MeanIoU", "MeanSquaredError",
-    "MeanSquaredLogarithmicError", "Metric", "Perplexity", "Poisson", "Precision", "R2Score", "Recall",
-    "RootMeanSquaredError", "SparseCategoricalAccuracy", "SparseCategoricalCrossentropy",
+    "MacroPrecision", "MacroRecall", "MatthewsCorrcoef", "Mean", "MeanAbsoluteError", "MeanAbsolutePercentageError",
+    "MeanIoU", "MeanSquaredError", "MeanSquaredLogarithmicError", "Metric", "Perplexity", "Poisson", "Precision",
+    "R2Score", "Recall", "RootMeanSquaredError", "SparseCategoricalAccuracy", "SparseCategoricalCrossentropy",
     "SparseTopKCategoricalAccuracy", "SquaredHinge", "Sum", "TopKCategoricalAccuracy", "TrueNegatives",
-    "TruePositives", "binary_accuracy", "categorical_accuracy", "deferring", "get", "resolve_accuracy", "serialize",
+    "TruePositives", "binary_accuracy", "categorical_accuracy", "deferring", "get", "resolve", "serialize",
     "sparse_categorical_accuracy", "sparse_top_k_categorical_accuracy", "top_k_categorical_accuracy",
 ]  # fmt: skip

@@ -218,6 +218,25 @@ class F1Score(FBetaScore):
         return config
 
 
+class MacroPrecision(ConfusionMatrix):
+    """The mean over classes of TP / (TP + FP), as ``precision_score`` with "macro"."""
+
+    def result(self) -> float:
+        return _macro(self.matrix(), 0)
+
+
+class MacroRecall(ConfusionMatrix):
+    """The mean over classes of TP / (TP + FN), as ``recall_score`` with "macro"."""
+
+    def result(self) -> float:
+        return _macro(self.matrix(), 1)
+
+
+def _macro(m: np.ndarray, axis: int) -> float:
+    used = m.sum(0) + m.sum(1) > 0
+    return float(_shares(np.diag(m), m.sum(axis))[used].mean()) if used.any() else 0.0
+
+
 class MeanIoU(ConfusionMatrix):
     """The mean over classes of TP / (TP + FP + FN): intersection over union, as ``jaccard_score`` with "macro".
 

@@ -276,7 +276,7 @@ def _times_mask(weight: Tensor | None, mask: Any) -> Tensor | None:
 
 def _own(metric: Any) -> Any:
     if metric is None or isinstance(metric, str):
-        if metric is not None and metric not in metrics.lookup.ACCURACY + metrics.lookup.CROSSENTROPY:
+        if metric is not None and metric not in metrics.lookup.BY_SHAPE:
             metrics.get(metric)  # unknown names are found at compile
         return metric
     if registry.is_config(metric):
@@ -333,12 +333,10 @@ def _metrics_of(given: Any, names: Sequence[str], i: int) -> list[Any]:
 
 
 def _metric(given: Any, loss: losses.Loss | None, y: Any, shape: Shape, prefix: str) -> metrics.Metric:
-    if isinstance(given, str) and given in metrics.lookup.ACCURACY:
-        if loss is not None and loss.regression and not _classes(y):
+    if isinstance(given, str) and given in metrics.lookup.BY_SHAPE:
+        if given in metrics.lookup.ACCURACY and loss is not None and loss.regression and not _classes(y):
             registry.warn("accuracy is for classification; showing it as asked, consider 'r2'")
-        made = metrics.resolve_accuracy(tuple(y.shape), tuple(shape), given)
-    elif isinstance(given, str) and given in metrics.lookup.CROSSENTROPY:
-        made = metrics.lookup.resolve_crossentropy(tuple(y.shape), tuple(shape), given)
+        made = metrics.resolve(given, tuple(y.shape), tuple(shape))
     else:
         made = metrics.get(given)
         if made is given and isinstance(given, metrics.Metric):

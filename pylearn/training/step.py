@@ -128,8 +128,8 @@ class Steps:
 COMPARED, SMALL = 8 << 20, 1 << 20
 
 
-def verify(step: Step, sources: Sequence[Any], index: Any, begin: int, end: int) -> bool:
-    """One step, run both eagerly and by replay from the same state; do they leave the same bits?
+def verify(step: Step, sources: Sequence[Any], index: Any, begin: int, end: int) -> tuple[bool, list[Tensor]]:
+    """One step, run both eagerly and by replay from the same state; do they leave the same bits? And what it returned.
 
     On a difference the eager result stays (of a large model, the replay's), and the step is recorded again.
     """
@@ -139,15 +139,17 @@ def verify(step: Step, sources: Sequence[Any], index: Any, begin: int, end: int)
         before = plan.save_state(SMALL)
         want = step.loss(batch).numpy().tobytes()
         plan.restore_state(before)
-        same = plan.run_rows(sources, index, begin, end)[0].numpy().tobytes() == want
+        outputs = plan.run_rows(sources, index, begin, end)
+        same = outputs[0].numpy().tobytes() == want
     else:
         state = plan.save_state()
-        step.function(batch)
+        eager = step.function(batch)
         plan.swap_state(state)  # now as before; `state` is what the eager step left
-        plan.run_rows(sources, index, begin, end)
+        outputs = plan.run_rows(sources, index, begin, end)
         same = plan.state_equals(state)
         if not same:
             plan.restore_state(state)
+            outputs = eager
     if not same:
         step.forget()
-    return same
+    return same, outputs
