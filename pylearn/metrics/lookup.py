@@ -72,7 +72,7 @@ _PRECISION, _RECALL = (
     )
 )
 # Names that mean one metric for one output, another for class ids beside several, and another for one-hot rows.
-BY_SHAPE: dict[str, tuple[Any, Any, Any]] = {
+BY_SHAPE: dict[str, tuple[Any, ...]] = {
     "accuracy": _ACCURACY, "acc": _ACCURACY, "Accuracy": _ACCURACY,
     "crossentropy": _CROSSENTROPY, "ce": _CROSSENTROPY, "top_k": _TOP_K, "top_k_accuracy": _TOP_K,
     "precision": _PRECISION, "recall": _RECALL,

@@ -100,9 +100,7 @@ def _one(items: Sequence[Any]) -> Any:
 def held(model: Any, kind: type) -> list[Any]:
     """The objects of a kind (optimizers, metrics) among a model's attributes."""
     found: list[Any] = []
-    for name, value in vars(model).items():
-        if name[0] == "_" and not isinstance(value, kind):
-            continue
+    for value in vars(model).values():
         for item in value if isinstance(value, (list, tuple)) else [value]:
             if isinstance(item, kind) and all(item is not f for f in found):
                 found.append(item)
