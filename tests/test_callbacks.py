@@ -1,8 +1,10 @@
 """Callbacks: hooks in order, Keras' patience, best weights, files."""
 
 import csv
+import itertools
 import json
 import math
+import os
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ import pytest
 import pylearn
 from pylearn import callbacks
 from pylearn.callbacks import (
+    BackupAndRestore,
     CSVLogger,
     EarlyStopping,
     LambdaCallback,
@@ -18,9 +21,9 @@ from pylearn.callbacks import (
     ReduceLROnPlateau,
     WandbCallback,
 )  # fmt: skip
-from pylearn.layers import Dense
+from pylearn.layers import Dense, Dropout
 from pylearn.models import Sequential, load_model
-from pylearn.optimizers import SGD
+from pylearn.optimizers import SGD, Adam
 from pylearn.utils import set_random_seed
 
 RNG = np.random.RandomState(0)
@@ -302,6 +305,88 @@ def test_terminate_on_nan_says_so(capsys):
     x[0] = math.nan
     history = make().fit(x, Y, epochs=3, verbose=0, callbacks=[callbacks.TerminateOnNaN()])
     assert len(history.epoch) == 1 and "the loss is nan" in capsys.readouterr().out
+
+
+class Killed(Exception):
+    pass
+
+
+@pytest.mark.parametrize("built", [False, True])
+def test_a_backup_goes_on_with_the_same_bits(tmp_path, built):
+    def model():
+        set_random_seed(0)
+        made = Sequential([Dense(4, activation="relu", input_shape=(3,)), Dropout(0.3), Dense(1)])
+        made.compile(Adam(0.01), "mse")
+        return made
+
+    def kill(epoch, logs):
+        if epoch == 3:
+            raise Killed
+
+    whole = model()
+    history = whole.fit(X, Y, epochs=6, batch_size=8, verbose=0).history
+    killed = model()
+    with pytest.raises(Killed):
+        killed.fit(X, Y, epochs=6, batch_size=8, verbose=0,
+                   callbacks=[LambdaCallback(on_epoch_begin=kill), BackupAndRestore(tmp_path / "b")])  # fmt: skip
+    assert [path.name for path in (tmp_path / "b").iterdir()] == ["epoch_3.pylearn"]
+    again = model()
+    if built:
+        again.fit(X, Y, verbose=0)
+    rest = again.fit(X, Y, epochs=6, batch_size=8, verbose=0, callbacks=[BackupAndRestore(tmp_path / "b")])
+    assert rest.epoch == [3, 4, 5] and rest.history["loss"] == history["loss"][3:]
+    assert all(np.array_equal(a, b) for a, b in zip(whole.get_weights(), again.get_weights(), strict=True))
+    assert not list((tmp_path / "b").iterdir())
+    done = again.fit(
+        X, Y, epochs=1, verbose=0, callbacks=[BackupAndRestore(tmp_path / "b", delete_checkpoint=False)]
+    )
+    assert done.epoch == [0] and len(list((tmp_path / "b").iterdir())) == 1
+
+
+def test_a_hook_per_batch_leaves_the_steps_recorded():
+    seen = []
+    model = make(metrics=["mae"])
+    hook = LambdaCallback(
+        on_train_batch_begin=lambda batch, logs: None,
+        on_train_batch_end=lambda batch, logs: seen.append(logs),
+    )
+    model.fit(X, Y, epochs=3, batch_size=8, verbose=0, callbacks=[hook])
+    assert any(step.plan is not None for _, step in model._steps)
+    assert all(set(logs) == {"loss", "mae"} for logs in seen) and len({logs["loss"] for logs in seen}) > 1
+
+
+@pytest.mark.slow
+def test_early_stopping_stops_where_keras_does():
+    os.environ.setdefault("KERAS_BACKEND", "torch")
+    keras = pytest.importorskip("keras")
+    rng = np.random.RandomState(0)
+    scripts = [list(np.round(rng.rand(12), 1)) for _ in range(40)]
+    names = ("patience", "min_delta", "mode", "baseline", "start_from_epoch")
+    values = itertools.product((0, 1, 3), (0.0, 0.25), ("min", "max"), (None, 0.3), (0, 2))
+    settings = [dict(zip(names, chosen, strict=True)) for chosen in values]
+
+    class Bare:
+        stop_training = False
+
+        def get_weights(self):
+            return []
+
+        def set_weights(self, weights):
+            pass
+
+    def stops(callback, values):
+        callback.set_model(Bare())
+        callback.on_train_begin()
+        for epoch, value in enumerate(values):
+            callback.on_epoch_end(epoch, {"val_loss": value})
+            if callback.model.stop_training:
+                return epoch
+        return None
+
+    for values in scripts:
+        for kwargs in settings:
+            theirs = stops(keras.callbacks.EarlyStopping("val_loss", **kwargs), values)
+            assert stops(EarlyStopping("val_loss", **kwargs), values) == theirs, (values, kwargs)
 
 
 def test_every_callback_is_public():

@@ -291,7 +291,7 @@ def test_masks_travel_beside_tensors():
     x = np.array([[[1], [0], [2]]], "float32")
     model(x)
     np.testing.assert_array_equal(seen[-1], [[True, False, True]])
-    assert Dense(2).compute_mask(x, "mask") is None
+    assert Dense(2).compute_mask(x, "mask") == "mask" and Flatten().compute_mask(x, "mask") is None
 
 
 def test_unknown_keys_of_a_configuration_are_told():
@@ -326,6 +326,18 @@ def test_initializers_have_keras_moments(name, std):
     n = w.size
     assert abs(w.mean()) < 4 * std / np.sqrt(n)
     assert abs(w.std() / std - 1) < 4 / np.sqrt(2 * n)
+
+
+@pytest.mark.parametrize("name", ["he_normal", "he_uniform"])
+def test_twenty_relu_layers_keep_the_variance_of_their_activations(name):
+    set_random_seed(0)
+    x = np.random.RandomState(0).randn(512, 512).astype("float32")
+    size = (x**2).mean()
+    for _ in range(20):
+        z = Dense(512, kernel_initializer=name)(x).numpy()
+        assert 0.5 < z.var() / (2 * size) < 2.0  # 2: relu lets half of the second moment through
+        x = np.maximum(z, 0.0)
+    assert 0.5 < (x**2).mean() / size < 2.0
 
 
 def test_initializers_special_cases():

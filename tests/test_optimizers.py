@@ -8,9 +8,11 @@ import pytest
 
 import pylearn
 from pylearn import ops, optimizers, reference
-from pylearn.layers import Dense
-from pylearn.models import Sequential
+from pylearn.callbacks import Callback, SwapEMAWeights
+from pylearn.layers import LSTM, Dense
+from pylearn.models import Sequential, load_model
 from pylearn.optimizers import SGD, Adadelta, Adagrad, Adam, Adamax, AdamW, Lion, Nadam, RMSprop
+from pylearn.utils import set_random_seed
 
 SHAPES = [(3, 5), (17,), (), (40, 70), (0,), (1,)]
 # The optimizer, and the reference: from (weight, gradient, slots, step).
@@ -138,6 +140,40 @@ def test_gradients_within_the_limit_keep_their_bits():
         assert bits(weights) == bits(plain)
 
 
+@pytest.mark.parametrize("name", ["clipvalue", "clipnorm", "global_clipnorm"])
+def test_limits_equal_torch(name):
+    torch = pytest.importorskip("torch")
+    arrays, (grads,) = weights_and_gradients()
+    weights = tensors(arrays)
+    SGD(1.0, **{name: 0.7}).apply(grads, weights)
+    ps = [torch.nn.Parameter(torch.tensor(a)) for a in arrays]
+    for p, g in zip(ps, grads):
+        p.grad = torch.tensor(g)
+    if name == "clipvalue":
+        torch.nn.utils.clip_grad_value_(ps, 0.7)
+    for group in [ps] if name == "global_clipnorm" else [[p] for p in ps if p.numel()]:
+        if name != "clipvalue":
+            torch.nn.utils.clip_grad_norm_(group, 0.7)
+    torch.optim.SGD(ps, 1.0).step()
+    for w, p in zip(weights, ps):
+        np.testing.assert_allclose(w.numpy(), p.detach().numpy(), rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("limit", [{}, {"clipnorm": 0.5}, {"clipvalue": 0.05}, {"global_clipnorm": 0.5}])
+def test_limits_keep_an_exploding_lstm_finite(limit):
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((64, 40, 4)) * 5, 30 * rng.standard_normal(64)
+    set_random_seed(0)
+    model = Sequential([LSTM(16, activation="relu", input_shape=(40, 4)), Dense(1)])
+    model.compile(SGD(1.0, **limit), "mse")
+    if not limit:
+        with pytest.raises(FloatingPointError, match="no longer finite"):
+            model.fit(x, y, epochs=5, verbose=0)
+    else:
+        history = model.fit(x, y, epochs=5, verbose=0).history["loss"]
+        assert np.isfinite(history).all()
+
+
 # -- accumulation --------------------------------------------------------------------------------------------------
 
 
@@ -182,6 +218,21 @@ def test_accumulation_goes_on_where_it_was_saved_and_leaves_out_what_is_not_fini
     assert bits(straight) == bits(stopped) and again.iterations == 2
 
 
+def test_four_times_eight_rows_are_as_good_as_thirty_two():
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((128, 6)), rng.integers(0, 3, 128)
+    results = []
+    for size, accumulate in ((32, None), (8, 4)):
+        set_random_seed(0)
+        model = Sequential([Dense(16, activation="relu", input_shape=(6,)), Dense(3, activation="softmax")])
+        model.compile(Adam(0.01, gradient_accumulation_steps=accumulate), "sparse_categorical_crossentropy")
+        model.fit(x, y, batch_size=size, epochs=3, shuffle=False, verbose=0)
+        assert model.optimizer.iterations == 12
+        results.append(model.get_weights())
+    for a, b in zip(*results):
+        np.testing.assert_allclose(a, b, rtol=0, atol=1e-6)
+
+
 # -- moving averages -----------------------------------------------------------------------------------------------
 
 
@@ -222,6 +273,76 @@ def test_fit_ends_with_the_averages():
     model.fit(x, y, epochs=2, verbose=0)
     for w, average in zip(model.trainable_weights, model.optimizer._updates[0].slots["average"]):
         assert w.numpy().tobytes() == average.numpy().tobytes()
+
+
+@pytest.mark.parametrize("swap_on_epoch", [False, True])
+def test_evaluating_with_the_averages(swap_on_epoch):
+    rng = np.random.default_rng(0)
+    x, y = rng.random((64, 3)), rng.random(64)
+    model = Sequential([Dense(1, input_shape=(3,))])
+    model.compile(SGD(0.5, use_ema=True, ema_momentum=0.9), "mse")
+    swap, seen = SwapEMAWeights(swap_on_epoch), []
+
+    class Look(Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            seen.append((model.get_weights(), logs["val_loss"]))
+
+    model.evaluate(x, y, callbacks=[swap], verbose=0)  # nothing to swap yet
+    model.fit(x, y, epochs=3, validation_data=(x, y), callbacks=[swap, Look()], verbose=0)
+    averages = [s.numpy() for s in model.optimizer._updates[0].slots["average"]]
+    assert bits(model.trainable_weights) == [a.tobytes() for a in averages] and not model.optimizer.swapped
+    shown, val_loss = seen[-1]
+    assert (np.allclose(shown[0], averages[0], rtol=0, atol=0)) == swap_on_epoch
+    assert val_loss == model.evaluate(x, y, verbose=0)  # the averages are the weights now
+    model.train_on_batch(x, y)
+    raw = model.evaluate(x, y, verbose=0)
+    averaged = model.evaluate(x, y, callbacks=[swap], verbose=0)
+    assert raw != averaged and model.evaluate(x, y, verbose=0) == raw
+    kernel, bias = [s.numpy() for s in model.optimizer._updates[0].slots["average"]]
+    np.testing.assert_allclose(model.predict(x, callbacks=[swap]), x @ kernel + bias, rtol=1e-5)
+    model.compile("sgd", "mse")
+    with pytest.raises(ValueError, match="use_ema=True"):
+        model.evaluate(x, y, callbacks=[swap], verbose=0)
+
+
+# -- weight decay ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", ["names", "weights", "late", "loaded"])
+def test_weights_may_be_excluded_from_decay(how, tmp_path):
+    set_random_seed(0)
+    model = Sequential([Dense(2, bias_initializer="ones", input_shape=(3,))])
+    optimizer = SGD(0.1, weight_decay=0.5)
+    if how in ("names", "loaded"):
+        optimizer.exclude_from_weight_decay(var_names=["bias"])
+    elif how == "weights":
+        optimizer.exclude_from_weight_decay([model.trainable_weights[1]])
+    model.compile(optimizer, "mse")
+    if how == "loaded":
+        model.save(tmp_path / "m.pylearn")
+        model = load_model(tmp_path / "m.pylearn")
+    x = np.ones((4, 3))
+    if how == "late":
+        model.fit(x, np.ones((4, 2)), epochs=3, verbose=0)
+        model.optimizer.exclude_from_weight_decay(var_names=["bias"])
+    kernel, bias = model.get_weights()
+    zero = [np.zeros_like(kernel), np.zeros_like(bias)]
+    model.optimizer.apply(zero, model.trainable_weights)
+    after = model.get_weights()
+    np.testing.assert_allclose(after[0], kernel * 0.95, rtol=1e-6)
+    np.testing.assert_array_equal(after[1], bias)
+    with pytest.raises(TypeError, match="must be a list of names"):
+        optimizer.exclude_from_weight_decay(var_names="bias")
+
+
+def test_two_optimizers_may_share_weights():
+    w = pylearn.asarray(np.ones(3))
+    first, second = SGD(0.1), SGD(0.2)
+    first.build([w])
+    second.build([w])  # takes the weights over
+    for optimizer, want in ((first, 0.9), (second, 0.7), (first, 0.6)):
+        optimizer.apply([np.ones(3)])
+        np.testing.assert_allclose(w.numpy(), want)
 
 
 # -- what is not finite ----------------------------------------------------------------------------------------------

@@ -6,18 +6,20 @@ from pylearn.callbacks.control import (
     LearningRateScheduler,
     ModelCheckpoint,
     ReduceLROnPlateau,
+    SwapEMAWeights,
     TerminateOnNaN,
 )
-from pylearn.callbacks.record import CSVLogger
+from pylearn.callbacks.record import BackupAndRestore, CSVLogger
 from pylearn.callbacks.wandb import WandbCallback
 from pylearn.training import Callback, CallbackList, History, ProgressBar
 
 ALL: list[type[Callback]] = [
     Callback, History, ProgressBar, EarlyStopping, ModelCheckpoint, LambdaCallback, CSVLogger, TerminateOnNaN,
-    LearningRateScheduler, ReduceLROnPlateau, WandbCallback,
+    LearningRateScheduler, ReduceLROnPlateau, SwapEMAWeights, BackupAndRestore, WandbCallback,
 ]  # fmt: skip
 
 __all__ = [
-    "ALL", "CSVLogger", "Callback", "CallbackList", "EarlyStopping", "History", "LambdaCallback",
-    "LearningRateScheduler", "ModelCheckpoint", "ProgressBar", "ReduceLROnPlateau", "TerminateOnNaN", "WandbCallback",
+    "ALL", "BackupAndRestore", "CSVLogger", "Callback", "CallbackList", "EarlyStopping", "History", "LambdaCallback",
+    "LearningRateScheduler", "ModelCheckpoint", "ProgressBar", "ReduceLROnPlateau", "SwapEMAWeights",
+    "TerminateOnNaN", "WandbCallback",
 ]  # fmt: skip

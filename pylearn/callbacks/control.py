@@ -290,3 +290,53 @@ class ReduceLROnPlateau(_Monitor):
                 if self.verbose:
                     print(f"Epoch {epoch + 1}: learning rate reduced to {optimizer.learning_rate:g}")
                 self.cooldown_counter, self.wait = self.cooldown, 0
+
+
+class SwapEMAWeights(Callback):
+    """Evaluates and predicts with the moving averages of the weights, which an optimizer with ``use_ema=True`` keeps.
+
+    Args:
+        swap_on_epoch: at the end of each epoch too, for callbacks after this one in the list, such as
+            ``ModelCheckpoint``; the weights come back before the next.
+
+    >>> import numpy as np
+    >>> from pylearn.layers import Dense
+    >>> from pylearn.models import Sequential
+    >>> from pylearn.optimizers import SGD
+    >>> model = Sequential([Dense(1, input_shape=(2,))])
+    >>> model.compile(SGD(0.1, use_ema=True), "mse")
+    >>> x, y = np.ones((8, 2)), np.ones(8)
+    >>> history = model.fit(x, y, validation_data=(x, y), callbacks=[SwapEMAWeights()], verbose=0)
+    """
+
+    def __init__(self, swap_on_epoch: bool = False) -> None:
+        self.swap_on_epoch = bool(swap_on_epoch)
+
+    def _show(self, averaged: bool) -> None:
+        optimizer = self.model.optimizer
+        if not optimizer.use_ema:
+            raise ValueError("SwapEMAWeights needs an optimizer with moving averages: compile with use_ema=True, "
+                             f"such as {type(optimizer).__name__}(use_ema=True)")  # fmt: skip
+        if averaged != optimizer.swapped:
+            optimizer.swap_averages()
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        self._show(False)
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        self._show(self.swap_on_epoch)
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        self._show(False)
+
+    def on_test_begin(self, logs: Logs | None = None) -> None:
+        self._show(True)
+
+    def on_test_end(self, logs: Logs | None = None) -> None:
+        self._show(False)
+
+    def on_predict_begin(self, logs: Logs | None = None) -> None:
+        self._show(True)
+
+    def on_predict_end(self, logs: Logs | None = None) -> None:
+        self._show(False)

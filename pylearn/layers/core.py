@@ -37,6 +37,8 @@ class Dense(Layer):
 
     none_only = ("lora_rank",)
 
+    supports_masking = True
+
     def __init__(
         self, units: int, activation: Any = None, use_bias: bool = True, kernel_initializer: Any = "glorot_uniform",
         bias_initializer: Any = "zeros", kernel_regularizer: Any = None, bias_regularizer: Any = None,

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+import functools
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +13,48 @@ import numpy as np
 from pylearn import ops, registry
 from pylearn._core import Tensor, asarray
 from pylearn.align import tensors, weighted
+
+
+class _Here(threading.local):
+    later = False  # is a step being run whose metrics are read after it?
+
+
+_here = _Here()
+
+
+@contextlib.contextmanager
+def deferring() -> Iterator[None]:
+    """Inside, ``result()`` of a metric gives a ``Later``: a step can be recorded only if it reads no value."""
+    outer, _here.later = _here.later, True
+    try:
+        yield
+    finally:
+        _here.later = outer
+
+
+class Later:
+    """A metric's result, read when it is asked for as a number."""
+
+    def __init__(self, metric: Metric) -> None:
+        self.metric = metric
+
+    def __float__(self) -> float:
+        outer, _here.later = _here.later, False
+        try:
+            return float(self.metric.result())
+        finally:
+            _here.later = outer
+
+    def __repr__(self) -> str:
+        return f"<result of {self.metric.name}>"
+
+
+def _deferrable(result: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(result)
+    def wrapped(self: Metric) -> Any:
+        return Later(self) if _here.later else result(self)
+
+    return wrapped
 
 
 class Metric:
@@ -25,6 +70,13 @@ class Metric:
     >>> metric.result()
     0.75
     """
+
+    on_host = False  # is it updated with NumPy arrays between the steps, rather than inside them?
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "result" in vars(cls):
+            cls.result = _deferrable(vars(cls)["result"])  # type: ignore[method-assign]
 
     def __init__(self, name: str | None = None, **kwargs: Any) -> None:
         kwargs.pop("dtype", None)  # state is always float64

@@ -6,7 +6,7 @@ from typing import Any
 
 from pylearn import ops
 from pylearn._core import Tensor
-from pylearn.align import aligned, labels, reshaped, tensors
+from pylearn.align import aligned, labels, reshaped, tensors, weighted
 from pylearn.metrics.base import MeanOverRows, Metric, ratio
 
 
@@ -133,14 +133,16 @@ class _Counts(Metric):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         y_true, y_pred, sample_weight, _ = tensors(y_true, y_pred, sample_weight)
+        if y_pred.ndim > 1 and y_pred.shape[-1] > 1 and y_true.shape == y_pred.shape[:-1]:
+            raise ValueError(f"[{self.name}] y_true has the shape {y_true.shape} of class ids, y_pred {y_pred.shape}: "
+                             "for several classes use F1Score(average='macro') or BalancedAccuracy(), or give one-hot "
+                             "rows")  # fmt: skip
         y_true = aligned(y_true, y_pred, self.name)
         truth = ops.cast(ops.greater(y_true, 0.5), "float64")
         guess = ops.cast(ops.greater(y_pred, 0.5 if self.thresholds is None else self.thresholds), "float64")
         hits, possible = truth * guess, self._denominator(truth, guess)
         if sample_weight is not None:
-            weight = ops.cast(sample_weight, "float64")
-            weight = ops.reshape(weight, (weight.shape[0],) + (1,) * (hits.ndim - 1)) if (
-                weight.size == hits.shape[0]) else weight  # fmt: skip
+            hits, weight = weighted(hits, sample_weight, self.name)
             hits, possible = hits * weight, possible * weight
         ops.assign_add(self.hits, ops.sum(hits))
         ops.assign_add(self.possible, ops.sum(possible))
@@ -164,3 +166,51 @@ class Recall(_Counts):
 
     def _denominator(self, truth: Tensor, guess: Tensor) -> Tensor:
         return truth
+
+
+class _Cells(Metric):
+    """The weighted count of one of the four cells of two classes."""
+
+    truth, guess = 1.0, 1.0  # the cell
+
+    def __init__(self, thresholds: float | None = None, name: str | None = None, **kwargs: Any) -> None:
+        super().__init__(name, **kwargs)
+        self.thresholds = thresholds
+        self.total = self.add_variable()
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        y_true, y_pred, sample_weight, _ = tensors(y_true, y_pred, sample_weight)
+        y_true = aligned(y_true, y_pred, self.name)
+        truth = ops.cast(ops.greater(y_true, 0.5), "float64")
+        guess = ops.cast(ops.greater(y_pred, 0.5 if self.thresholds is None else self.thresholds), "float64")
+        cell = (truth if self.truth else 1.0 - truth) * (guess if self.guess else 1.0 - guess)
+        cell, weight = weighted(cell, sample_weight, self.name)
+        ops.assign_add(self.total, ops.sum(cell if weight is None else cell * weight))
+
+    def result(self) -> float:
+        return float(self.total.item())
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "thresholds": self.thresholds}
+
+
+class TruePositives(_Cells):
+    """Positives predicted as such."""
+
+
+class TrueNegatives(_Cells):
+    """Negatives predicted as such."""
+
+    truth, guess = 0.0, 0.0
+
+
+class FalsePositives(_Cells):
+    """Negatives predicted to be positive."""
+
+    truth, guess = 0.0, 1.0
+
+
+class FalseNegatives(_Cells):
+    """Positives predicted to be negative."""
+
+    truth, guess = 1.0, 0.0

@@ -48,21 +48,6 @@ class MeanAbsoluteError(MeanOverRows):
         return losses.mean_absolute_error(*_float64(y_true, y_pred, self.name))
 
 
-class LossMetric(MeanOverRows):
-    """A loss, averaged over rows, as a metric."""
-
-    def __init__(self, loss: Any, name: str | None = None, **kwargs: Any) -> None:
-        loss = losses.get(loss)
-        super().__init__(name or loss.name, **kwargs)
-        self.loss = loss
-
-    def values(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
-        return self.loss.call(y_true, y_pred)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "loss": losses.serialize(self.loss)}
-
-
 class R2(Metric):
     """1 - sum((y - ŷ)²) / sum((y - mean y)²), averaged over outputs, as scikit-learn's ``r2_score``.
 

@@ -22,6 +22,7 @@ class Model(Trainer):
 
     ``Model(inputs=…, outputs=…)`` takes symbolic tensors (or lists or dicts of them) and returns a functional model.
     A subclass makes layers in ``__init__`` and writes ``call(self, x, training=False)``; it is built by its first data.
+    It may also write how it is trained: ``train_step`` and ``test_step``.
 
     Args:
         inputs: what ``Input`` returned.
@@ -72,9 +73,12 @@ class Model(Trainer):
     def pack_outputs(self, flat: list[Any]) -> Any:
         return _pack_shapes(self._out_shapes, flat)
 
+    def pack_inputs(self, flat: list[Any]) -> Any:
+        return super().pack_inputs(flat) if self._row_shapes is None else _pack_shapes(self._row_shapes, flat)
+
     def build_for(self, x: Any, arrays: Sequence[Any]) -> None:
-        if self._out_shapes is not None:
-            return
+        if self._out_shapes is not None or (type(self).call is Layer.call and self.writes("train")):
+            return  # a model without a call only trains, by its own step
         shapes = iter([(None, *a.shape[1:]) for a in arrays])
         if len(arrays) == 1 and not isinstance(x, dict):
             self.build_from_shapes(next(shapes))
@@ -121,6 +125,24 @@ class Model(Trainer):
             f"{self.name} has no layer {name!r}{registry.suggest(str(name), names)}; it has {', '.join(names)}"
         )
 
+    def freeze_to(self, layer: str | int) -> None:
+        """Freezes the layers before this one; it and those after it train. 0 makes every layer train.
+
+        Frozen weights keep their bits in ``fit``, and what optimizers know of the others is kept.
+
+        Args:
+            layer: a name or an index; -1 lets only the last layer train.
+
+        Raises:
+            ValueError: there is no such layer; the message names the closest one.
+        """
+        first = self.get_layer(layer) if isinstance(layer, str) else self.get_layer(index=layer)
+        frozen = True
+        self._trainable = True
+        for each in self.layers:
+            frozen = frozen and each is not first
+            each.trainable = not frozen
+
     def _name_weights(self) -> None:
         """Names every weight by its path in this model: ``dense/kernel``, ``inner/dense/kernel``."""
         seen: set[int] = set()
@@ -154,8 +176,8 @@ class Model(Trainer):
             here.penalties = None
 
     def release(self) -> None:
-        """Forgets the penalties of the last call."""
-        self._losses = []
+        """Forgets the penalties and masks of the last call."""
+        self._losses, self._masks = [], None
 
     # -- looking at it ----------------------------------------------------------------------------
 
@@ -198,6 +220,15 @@ class Model(Trainer):
             ValueError: damaged file, or weights of other names or shapes.
         """
         saving.load_weights(self, path)
+
+    def restore(self, path: str | os.PathLike[str]) -> None:
+        """Goes back to where training was when ``save`` wrote this file of the same model: weights, optimizer, and
+        pylearn's random numbers.
+
+        Raises:
+            ValueError: damaged file, or weights of other names or shapes.
+        """
+        saving.restore(self, path)
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
@@ -297,7 +328,11 @@ class Functional(Model):
     def call(self, x: Any, training: bool = False, mask: Any = None) -> Any:
         flat = structure.flatten(self._in_order(x))
         masks = structure.flatten(mask) if mask is not None else None
-        return structure.pack(self._outputs, self._graph.run(flat, training, masks)[0])
+        out, masks = self._graph.run(flat, training, masks)
+        self._masks = masks if any(m is not None for m in masks) else None
+        if self._masks is not None and _core.is_recording():
+            replay.hold(self)
+        return structure.pack(self._outputs, out)
 
     def compute_mask(self, x: Any, mask: Any = None) -> Any:
         if mask is None:

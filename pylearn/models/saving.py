@@ -367,3 +367,18 @@ def _shapes(value: Any) -> Any:
     if all(n is None or isinstance(n, int) for n in value):
         return tuple(value)
     return [_shapes(v) for v in value]
+
+
+def restore(model: Model, path: str | os.PathLike[str]) -> None:
+    """Puts what ``save`` wrote of the same model back into this one: weights, optimizer, random numbers."""
+    _need_built(model, "restore")
+    header, arrays = _unpack(path)
+    if header.get("kind") != "model":
+        raise ValueError(f"{os.fspath(path)} holds weights only; use load_weights")
+    _assign(model, arrays, os.fspath(path))
+    if model._compiled is not None and header.get("optimizer"):
+        state = {k.removeprefix("optimizer/"): v for k, v in arrays.items() if k.startswith("optimizer/")}
+        model._pending_state = state
+        if model._compiled.optimizer.built:
+            model._compiled.optimizer.load_state(state)
+    random.default_generator().set_state(tuple(header["random"]))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import operator
+import re
+import weakref
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -16,6 +19,9 @@ COMMON = (
     "learning_rate", "weight_decay", "name", "clipnorm", "clipvalue", "global_clipnorm", "use_ema", "ema_momentum",
     "ema_overwrite_frequency", "gradient_accumulation_steps",
 )  # fmt: skip
+
+
+_built: weakref.WeakSet[Optimizer] = weakref.WeakSet()
 
 
 class Moves:
@@ -83,12 +89,17 @@ class Optimizer:
             "gradient_accumulation_steps", gradient_accumulation_steps, 2
         )
         self.schedule: Callable[[int], float] | None = None
+        self.swapped = False  # are the averages in the place of the weights now?
+        self.paced = False  # does a training loop set the schedule's rate between the steps?
+        self._no_decay: list[str] = []  # patterns of names of weights that do not decay
+        self._no_decay_ids: set[int] = set()
         self._rate = 0.0
         self._updates: list[Any] = []
         self._groups: list[list[int]] = []  # per update, the places of its weights
         self._weights: list[Tensor] = []
         self.constraints: list[tuple[Tensor, Callable[[Any], Any]]] = []  # put in force after each update
         self._grads: list[Tensor] = []
+        self._lost = False  # has another optimizer taken weights over?
         self.learning_rate = learning_rate
 
     # -- the rule ---------------------------------------------------------------------------------
@@ -177,8 +188,9 @@ class Optimizer:
         for group in self._groups:
             update = _core.Update(self.kind, [weights[i] for i in group], self._constants())
             if self.weight_decay:
-                for place in range(len(group)):
-                    update.set_segment(place, rate=1.0, decay=self.weight_decay, frozen=False)
+                for place, i in enumerate(group):
+                    decay = self.weight_decay if self._decays(weights[i]) else 0.0
+                    update.set_segment(place, rate=1.0, decay=decay, frozen=False)
             update.rate, update.step, update.waiting = self._rate, step, waiting
             for place, i in enumerate(group):
                 self._grads[i] = update.grads[place]
@@ -186,6 +198,38 @@ class Optimizer:
                     ops.assign(update.slots[slot][place], value)
             self._updates.append(update)
         Moves.count += 1
+        taken = {id(w) for w in weights}
+        for other in _built:
+            other._lost = other._lost or not taken.isdisjoint(map(id, other._weights))
+        _built.add(self)
+        self._lost = False
+
+    def exclude_from_weight_decay(
+        self, var_list: Iterable[Tensor] | None = None, var_names: Iterable[str] | None = None
+    ) -> None:
+        """Weights that ``weight_decay`` leaves alone, such as biases: ``var_names=["bias"]``.
+
+        Args:
+            var_list: the weights themselves.
+            var_names: regular expressions, each searched for in the weights' names (``dense/bias``).
+
+        Raises:
+            TypeError: names where weights belong, or one name that is not in a list.
+        """
+        if isinstance(var_names, str):
+            raise TypeError(f"var_names must be a list of names, got {var_names!r}: write [{var_names!r}]")
+        for weight in var_list or ():
+            if not isinstance(weight, Tensor):
+                raise TypeError(f"var_list must hold weights, got {weight!r}; give names as var_names=[…]")
+            self._no_decay_ids.add(id(weight))
+        self._no_decay += [name for name in var_names or () if name not in self._no_decay]
+        if self._weights:
+            self.build(self._weights)
+
+    def _decays(self, weight: Tensor) -> bool:
+        if id(weight) in self._no_decay_ids:
+            return False
+        return not any(re.search(pattern, weight.name or "") for pattern in self._no_decay)
 
     def _slots(self) -> dict[int, dict[str, np.ndarray]]:
         kept: dict[int, dict[str, np.ndarray]] = {}
@@ -196,9 +240,9 @@ class Optimizer:
         return kept
 
     def holds(self, weights: Sequence[Tensor]) -> bool:
-        """Is it built for exactly these?"""
-        return len(weights) == len(self._weights) and all(
-            a is b for a, b in zip(weights, self._weights, strict=True)
+        """Is it built for exactly these, and are they still where it put them?"""
+        return not self._lost and len(weights) == len(self._weights) and all(
+            map(operator.is_, weights, self._weights)
         )  # fmt: skip
 
     def apply(
@@ -214,8 +258,9 @@ class Optimizer:
         Raises:
             ValueError: other weights than those it was built for, or not one gradient each.
         """
-        if weights is not None and not self.holds(weights):
-            if self._weights:
+        weights = self._weights if weights is None else list(weights)
+        if not self.holds(weights):
+            if self._weights and {id(w) for w in weights} != {id(w) for w in self._weights}:
                 raise ValueError(
                     "this optimizer was built for other weights; use one optimizer per set, or build(weights)"
                 )
@@ -223,11 +268,12 @@ class Optimizer:
         grads = list(grads)
         if len(grads) != len(self._weights):
             raise ValueError(f"{len(grads)} gradients for {len(self._weights)} weights")
-        if self.schedule is not None and _core.is_recording():
-            _core.abandon_recording(
-                "the learning rate is a schedule, which is Python; set learning_rate between the steps"
-            )
-        self.set_rate()
+        if not self.paced:
+            if self.schedule is not None and _core.is_recording():
+                _core.abandon_recording(
+                    "the learning rate is a schedule, which is Python; set learning_rate between the steps"
+                )
+            self.set_rate()
         for grad, place in zip(grads, self._grads, strict=True):
             if grad is not place:
                 ops.assign(place, 0.0 if grad is None else grad)
@@ -252,11 +298,24 @@ class Optimizer:
         Args:
             weights: only these; all by default.
         """
+        if self.swapped:
+            self.swap_averages()
         chosen = None if weights is None else {id(w) for w in weights}
         for group, update in zip(self._groups, self._updates, strict=True):
             for i, average in zip(group, update.slots.get("average", []), strict=False):
                 if chosen is None or id(self._weights[i]) in chosen:
                     ops.assign(self._weights[i], average)
+
+    def swap_averages(self) -> None:
+        """The weights and their moving averages change places; twice is as before. Without averages, nothing."""
+        if not self.iterations:
+            return  # the averages begin with the first update
+        self.swapped = not self.swapped
+        for group, update in zip(self._groups, self._updates, strict=True):
+            for i, average in zip(group, update.slots.get("average", []), strict=False):
+                weight = np.array(self._weights[i].numpy())
+                ops.assign(self._weights[i], average)
+                ops.assign(average, weight)
 
     # -- counters ---------------------------------------------------------------------------------
 
@@ -274,7 +333,9 @@ class Optimizer:
 
     def copy(self) -> Optimizer:
         """A fresh optimizer of the same settings, without state."""
-        return type(self).from_config(self.get_config())
+        made = type(self).from_config(self.get_config())
+        made._no_decay_ids = set(self._no_decay_ids)
+        return made
 
     def state(self) -> dict[str, np.ndarray]:
         """Step and slots, by name, for a checkpoint."""
@@ -295,14 +356,20 @@ class Optimizer:
     def get_config(self) -> dict[str, Any]:
         """Settings, the learning rate as it is now."""
         rate = self._rate if self.schedule is None else self.schedule
+        excluded = {"excluded_from_weight_decay": list(self._no_decay)} if self._no_decay else {}
         return {
             "learning_rate": rate,
             **{name: getattr(self, name) for name in (*self.settings, *COMMON[1:])},
+            **excluded,
         }
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Optimizer:
-        return registry.construct(cls, config, COMMON)
+        config = dict(config)
+        excluded = config.pop("excluded_from_weight_decay", [])
+        made: Optimizer = registry.construct(cls, config, COMMON)
+        made.exclude_from_weight_decay(var_names=excluded)
+        return made
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} learning_rate={self.learning_rate:g}, {self.iterations} updates>"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pylearn._lazy import optional
 
-ALL = ("history",)
+ALL = ("history", "curve")
 __all__ = list(ALL)
 
 
@@ -47,6 +47,41 @@ def history(history: Any, path: str | os.PathLike[str] | None = None) -> Any:
         axes.grid(alpha=0.3)
         if f"val_{name}" in record:
             axes.legend()
+    if path is not None:
+        figure.savefig(path, dpi=120)
+    return figure
+
+
+def curve(
+    x: Sequence[float], y: Sequence[float], xlabel: str, ylabel: str, path: str | os.PathLike[str] | None = None,
+    *, log_x: bool = False, mark: float | None = None, title: str = "",
+) -> Any:  # fmt: skip
+    """One line, such as the loss over learning rates.
+
+    Args:
+        x, y: its points.
+        xlabel, ylabel: of the axes.
+        path: file to write; None writes none.
+        log_x: logarithmic x.
+        mark: an x to point at.
+        title: above it.
+
+    Returns:
+        the ``matplotlib.figure.Figure``.
+
+    Raises:
+        ImportError: matplotlib is absent.
+    """
+    figure = optional("matplotlib.figure", "plot", "pylearn.plots").Figure(
+        figsize=(5.5, 3.5), layout="constrained"
+    )
+    axes = figure.add_subplot()
+    axes.plot(x, y)
+    if mark is not None:
+        axes.axvline(mark, color="C1", linestyle="--", label=f"{mark:.2g}")
+        axes.legend()
+    axes.set(xlabel=xlabel, ylabel=ylabel, title=title, xscale="log" if log_x else "linear")
+    axes.grid(alpha=0.3)
     if path is not None:
         figure.savefig(path, dpi=120)
     return figure

@@ -12,6 +12,7 @@ from pylearn import losses, metrics, ops, optimizers, registry, structure
 from pylearn._core import Tensor
 from pylearn.align import weighted
 from pylearn.training.data import Place
+from pylearn.training.own_steps import Report, add_mean
 
 Shape = tuple[int | None, ...]
 
@@ -46,13 +47,15 @@ class Compiled:
         self.run_eagerly = bool(run_eagerly)
         self.outputs: list[OutputObjective] | None = None
         self.tracker = metrics.Mean("loss")
+        self._all: list[metrics.Metric] = []
+        self.reports: dict[str, Report] = {}  # of steps the model writes itself, by kind
 
     @property
     def resolved(self) -> bool:
         return self.outputs is not None
 
     def places(self, names: Sequence[str], shapes: Sequence[Shape | None]) -> list[Place]:
-        """What the targets are cast to, per output: labels stay whole numbers."""
+        """What the targets are cast to, per output: labels stay whole numbers, as all do where no loss is given."""
         per_output = _per_output(self.loss, names, "loss")
         return [Place(n, s, "labels" if loss is not None and loss.labels else "float32")
                 for n, s, loss in zip(names, shapes, per_output, strict=True)]  # fmt: skip
@@ -78,6 +81,7 @@ class Compiled:
             self.outputs.append(
                 OutputObjective(name, per_loss[i], float(per_weight[i]), made[0], made[1], tracker)
             )
+        self._all = []
         taken: set[str] = set()
         for metric in self.all_metrics():
             if metric.name in taken:
@@ -99,26 +103,46 @@ class Compiled:
 
     def all_metrics(self) -> list[metrics.Metric]:
         """Everything that is reported, the loss first."""
+        if self._all:
+            return self._all
         found: list[metrics.Metric] = [self.tracker]
         for objective in self.outputs or []:
             found += [objective.tracker] if objective.tracker is not None else []
         for objective in self.outputs or []:
             found += [*objective.metrics, *objective.weighted_metrics]
+        if self.outputs is not None:
+            self._all = found
         return found
 
     def reset(self) -> None:
         for metric in self.all_metrics():
             metric.reset_state()
+        for report in self.reports.values():
+            for metric in report.metrics.values():
+                metric.reset_state()
 
-    def logs(self) -> dict[str, float]:
-        """Name → value so far."""
+    def logs(self, kind: str = "train", running: bool = False) -> dict[str, float]:
+        """Name → value so far.
+
+        Args:
+            kind: of the steps: "train" or "test".
+            running: in the middle of an epoch; without the metrics that need the whole of it.
+        """
         out: dict[str, float] = {}
-        for metric in self.all_metrics():
+        report = self.reports.get(kind)
+        named = [(m.name, m) for m in self.all_metrics()] if report is None else report.metrics.items()
+        for name, metric in named:
+            if running and metric.on_host:
+                continue
             value = metric.result()
-            if isinstance(value, dict):
+            if type(value) is float:
+                out[name] = value
+            elif isinstance(value, dict):
                 out.update({k: float(v) for k, v in value.items()})
+            elif np.size(value) == 1:
+                out[name] = float(np.asarray(value).reshape(()))
             else:
-                out[metric.name] = float(value.item()) if isinstance(value, Tensor) else float(value)
+                out.update({f"{name}_{i}": float(v) for i, v in enumerate(np.ravel(value))})
         return out
 
     def state(self) -> list[Tensor]:
@@ -137,7 +161,7 @@ class Compiled:
         for i, objective in enumerate(self.outputs):
             if objective.loss is None:
                 continue
-            value = objective.loss_of(y[i], predicted[i], _pick(weights, i), masks[i])
+            value = objective.loss_of(y[i], predicted[i], pick(weights, i), masks[i])
             each.append(value)
             part = value if objective.weight == 1.0 else value * objective.weight
             total = part if total is None else total + part
@@ -157,20 +181,39 @@ class Compiled:
         """Takes a batch into the metrics."""
         assert self.outputs is not None
         count = float(rows)
-        _add_mean(self.tracker, total, count)
+        add_mean(self.tracker, total, count)
         place = 0
         for i, objective in enumerate(self.outputs):
             if objective.loss is not None:
                 if objective.tracker is not None:
-                    _add_mean(objective.tracker, each[place], count)
+                    add_mean(objective.tracker, each[place], count)
                 place += 1
-            mask = masks[i]
-            for metric in objective.metrics:
-                metric.update_state(y[i], predicted[i], mask)
-            if objective.weighted_metrics:
-                weight = _times_mask(_pick(weights, i), mask)
-                for metric in objective.weighted_metrics:
+            for metric, weight in objective.with_weights(pick(weights, i), masks[i]):
+                if not metric.on_host:
                     metric.update_state(y[i], predicted[i], weight)
+
+    def for_host(
+        self,
+        y: Sequence[Tensor],
+        predicted: Sequence[Tensor],
+        weights: Sequence[Tensor],
+        masks: Sequence[Any],
+    ) -> tuple[list[Tensor], list[tuple[metrics.Metric, int]]]:
+        """What metrics on the host need of a step: Tensors, and for each metric how many of them in turn."""
+        assert self.outputs is not None
+        needed: list[Tensor] = []
+        users: list[tuple[metrics.Metric, int]] = []
+        for i, objective in enumerate(self.outputs):
+            for metric, weight in objective.with_weights(pick(weights, i), masks[i]):
+                if metric.on_host:
+                    arguments = [y[i], predicted[i], *([] if weight is None else [weight])]
+                    needed += arguments
+                    users.append((metric, len(arguments)))
+        return needed, users
+
+    @property
+    def host_metrics(self) -> bool:
+        return any(metric.on_host for metric in self.all_metrics())
 
     def get_config(self) -> dict[str, Any]:
         return {
@@ -192,6 +235,14 @@ class OutputObjective:
         self.name, self.loss, self.weight = name, loss, weight
         self.metrics, self.weighted_metrics, self.tracker = metrics_, weighted_metrics, tracker
 
+    def with_weights(self, weight: Tensor | None, mask: Any) -> list[tuple[metrics.Metric, Any]]:
+        """Each metric, and what its places count."""
+        found: list[tuple[metrics.Metric, Any]] = [(metric, mask) for metric in self.metrics]
+        if self.weighted_metrics:
+            weight = _times_mask(weight, mask)
+            found += [(metric, weight) for metric in self.weighted_metrics]
+        return found
+
     def loss_of(self, y: Tensor, predicted: Tensor, weight: Tensor | None, mask: Any) -> Tensor:
         assert self.loss is not None
         if mask is None:
@@ -206,13 +257,7 @@ class OutputObjective:
         return self.loss.reduce(values, combined)
 
 
-def _add_mean(tracker: metrics.Mean, value: Tensor, count: float) -> None:
-    value = ops.cast(value, "float64")
-    ops.assign_add(tracker.total, value if count == 1.0 else value * count)
-    ops.assign_add(tracker.count, count)
-
-
-def _pick(weights: Sequence[Tensor], i: int) -> Tensor | None:
+def pick(weights: Sequence[Tensor], i: int) -> Tensor | None:
     if not weights:
         return None
     return weights[i] if len(weights) > 1 else weights[0]
@@ -231,7 +276,7 @@ def _times_mask(weight: Tensor | None, mask: Any) -> Tensor | None:
 
 def _own(metric: Any) -> Any:
     if metric is None or isinstance(metric, str):
-        if metric is not None and metric not in metrics.lookup.ACCURACY + metrics.lookup.CROSSENTROPY:
+        if metric is not None and metric not in metrics.lookup.BY_SHAPE:
             metrics.get(metric)  # unknown names are found at compile
         return metric
     if registry.is_config(metric):
@@ -288,12 +333,10 @@ def _metrics_of(given: Any, names: Sequence[str], i: int) -> list[Any]:
 
 
 def _metric(given: Any, loss: losses.Loss | None, y: Any, shape: Shape, prefix: str) -> metrics.Metric:
-    if isinstance(given, str) and given in metrics.lookup.ACCURACY:
-        if loss is not None and loss.regression and not _classes(y):
+    if isinstance(given, str) and given in metrics.lookup.BY_SHAPE:
+        if given in metrics.lookup.ACCURACY and loss is not None and loss.regression and not _classes(y):
             registry.warn("accuracy is for classification; showing it as asked, consider 'r2'")
-        made = metrics.resolve_accuracy(tuple(y.shape), tuple(shape), given)
-    elif isinstance(given, str) and given in metrics.lookup.CROSSENTROPY:
-        made = metrics.lookup.resolve_crossentropy(tuple(y.shape), tuple(shape), given)
+        made = metrics.resolve(given, tuple(y.shape), tuple(shape))
     else:
         made = metrics.get(given)
         if made is given and isinstance(given, metrics.Metric):

@@ -116,15 +116,24 @@ def array(value: Any, what: str) -> Any:
         raise TypeError(f"{what} is complex; give its real and imaginary parts")
     if out.dtype.kind not in "fiub":
         raise TypeError(f"{what} has dtype {out.dtype}, which is not a number")
-    if out.dtype.name not in _NATIVE or not out.dtype.isnative:
-        name = {
-            "f": "float32" if out.dtype.itemsize <= 4 else "float64",
-            "i": "int64",
-            "u": "int64",
-            "b": "bool",
-        }
-        out = out.astype(name[out.dtype.kind])
-    return out
+    return out if on_disk(out) else native(out)
+
+
+def native(out: np.ndarray) -> np.ndarray:
+    """In a dtype the kernels take; float16, int16, other byte orders and the like are converted."""
+    if out.dtype.name in _NATIVE and out.dtype.isnative:
+        return out
+    name = {"f": "float32" if out.dtype.itemsize <= 4 else "float64", "i": "int64", "u": "int64", "b": "bool"}
+    return out.astype(name[out.dtype.kind])
+
+
+def on_disk(value: Any) -> bool:
+    """Is it (a view of) an array mapped from a file?"""
+    while isinstance(value, np.ndarray):
+        if isinstance(value, np.memmap):
+            return True
+        value = value.base
+    return False
 
 
 def spread(value: Any, places: Sequence[Place], what: str) -> list[Any]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pylearn import _core, registry
+from pylearn import _core, random, registry
 from pylearn.training import data
+from pylearn.training.prefetch import Prefetch
 from pylearn.training.step import Step
 
 if TYPE_CHECKING:
@@ -74,17 +76,16 @@ class Feed:
         self.sources = [source(a) for a in arrays]
         self.counts = (len(arrays.x), len(arrays.y), len(arrays.weights))
         self.sparse = any(data.is_sparse(a) for a in self.sources)
-        self.form = tuple(
-            (*a.shape[1:], a.dtype.char) if not data.is_sparse(a) else "csr" for a in self.sources
-        )
-        total = math.ceil(self.rows / self.batch)
-        if steps is not None and steps > total:
-            registry.warn(f"steps_per_epoch={steps}, but the data make only {total} batches")
-        self.steps = total if steps is None else min(total, whole("steps_per_epoch", steps))
+        self.form = form_of(self.sources)
+        self.steps = steps_of(self.rows, self.batch, steps)
         self.names = array_names(model, self.counts)
 
     def step(self, model: Trainer, kind: str, rows: int) -> Step:
         return step_for(model, kind, self.counts, self.form, rows, self.sparse)
+
+    def rows_of(self, index: Any, begin: int, end: int) -> Any:
+        """The rows of the data set that were in a batch; None where they have no number."""
+        return np.arange(begin, end) if index is None else index.numpy()[begin:end]
 
 
 def step_for(
@@ -92,9 +93,10 @@ def step_for(
 ) -> Step:
     def make() -> Step:
         if kind == "predict":
-            made = model.predict_step(counts[0])
+            made = model.make_predict_step(counts[0])
         else:
-            made = (model.train_step if kind == "train" else model.test_step)(counts, rows)
+            make_step = model.make_train_step if kind == "train" else model.make_test_step
+            made = make_step(counts, rows, form)
         made.eager = made.eager or sparse
         return made
 
@@ -122,10 +124,14 @@ def whole(name: str, value: Any) -> int:
 
 
 class StreamFeed:
-    """Batches as they come from a generator, each checked like a whole data set."""
+    """Batches as they come from a generator, each checked like a whole data set.
 
-    def __init__(self, model: Trainer, stream: data.Stream, class_weight: Any) -> None:
-        self.model, self.stream, self.class_weight = model, stream, class_weight
+    Args:
+        ahead: batches that a thread draws from the generator before they are needed; 0: none, without a thread.
+    """
+
+    def __init__(self, model: Trainer, stream: data.Stream, class_weight: Any, ahead: int = 0) -> None:
+        self.model, self.stream, self.class_weight, self.ahead = model, stream, class_weight, ahead
         self.steps = stream.steps
         self.counts = (1, 1, 0)
         self.seen = False
@@ -134,14 +140,108 @@ class StreamFeed:
     def names(self) -> list[str]:
         return array_names(self.model, self.counts)
 
-    def __iter__(self) -> Iterator[tuple[list[Any], tuple[int, int, int]]]:
-        for x, y, weight in self.stream:
-            arrays = prepare(self.model, x, y, weight, self.class_weight, check=not self.seen)
-            self.seen = True
-            self.counts = (len(arrays.x), len(arrays.y), len(arrays.weights))
-            yield [source(a) for a in arrays], self.counts
+    def batches(self, shuffle: bool = False) -> Generator[tuple[list[Any], tuple[int, int, int]]]:
+        """The batches of an epoch, and how many arrays of x, y and weights each has."""
+        with ahead_of(iter(self.stream), self.ahead) as batches:
+            for x, y, weight in batches:
+                arrays = prepare(self.model, x, y, weight, self.class_weight, check=not self.seen)
+                self.seen = True
+                self.counts = (len(arrays.x), len(arrays.y), len(arrays.weights))
+                yield [source(a) for a in arrays], self.counts
 
     def step(self, model: Trainer, kind: str, sources: Sequence[Any], counts: tuple[int, int, int]) -> Step:
-        sparse = any(data.is_sparse(s) for s in sources)
-        form = tuple((*s.shape[1:], s.dtype.char) if not data.is_sparse(s) else "csr" for s in sources)
-        return step_for(model, kind, counts, form, sources[0].shape[0], sparse)
+        return step_of(model, kind, sources, counts)
+
+    def rows_of(self, index: Any, begin: int, end: int) -> Any:
+        return None
+
+    def ended(self, done: int) -> bool:
+        """After an epoch of ``done`` batches: is there nothing left for another?"""
+        if done == 0:
+            if not self.seen:
+                raise ValueError("x is empty: the generator yielded no batch")
+            return True
+        if self.stream.once and self.steps is not None and done < self.steps:
+            registry.warn(f"the generator ended after {done} of {self.steps} batches; training stops")
+            return True
+        return self.stream.once and self.steps is None
+
+
+class MappedFeed:
+    """Batches of arrays that lie in files (``np.memmap``): a thread reads the rows of each, the rest stays there."""
+
+    def __init__(
+        self, model: Trainer, arrays: data.Arrays, batch_size: int | None, steps: int | None, ahead: int
+    ) -> None:
+        self.batch = min(BATCH if batch_size is None else whole("batch_size", batch_size), arrays.rows)
+        self.arrays, self.rows, self.ahead = arrays, arrays.rows, ahead
+        self.counts = (len(arrays.x), len(arrays.y), len(arrays.weights))
+        self.names = array_names(model, self.counts)
+        self.steps = steps_of(self.rows, self.batch, steps)
+        self._rows: Any = None
+
+    def batches(self, shuffle: bool = False) -> Generator[tuple[list[Any], tuple[int, int, int]]]:
+        index = random.permutation(self.rows).numpy() if shuffle else None
+
+        def read() -> Iterator[tuple[list[Any], Any]]:
+            for i in range(self.steps):
+                begin, end = i * self.batch, min((i + 1) * self.batch, self.rows)
+                rows: Any = slice(begin, end) if index is None else index[begin:end]
+                taken = self.arrays.slice(rows)
+                yield (
+                    [source(data.native(np.array(a))) if data.on_disk(a) else source(a) for a in taken],
+                    rows,
+                )
+
+        with ahead_of(read(), self.ahead) as batches:
+            for sources, rows in batches:
+                self._rows = rows
+                yield sources, self.counts
+
+    def step(self, model: Trainer, kind: str, sources: Sequence[Any], counts: tuple[int, int, int]) -> Step:
+        return step_of(model, kind, sources, counts)
+
+    def rows_of(self, index: Any, begin: int, end: int) -> Any:
+        return np.arange(self.rows)[self._rows]
+
+    def ended(self, done: int) -> bool:
+        return False
+
+
+@contextlib.contextmanager
+def ahead_of(batches: Iterator[Any], size: int) -> Generator[Iterator[Any]]:
+    """The batches, made ahead by a thread that is gone at the end."""
+    if size < 1:
+        yield batches
+        return
+    with contextlib.closing(Prefetch(batches, size)) as made:
+        yield made
+
+
+def step_of(model: Trainer, kind: str, sources: Sequence[Any], counts: tuple[int, int, int]) -> Step:
+    """The step for a batch that stands alone."""
+    return step_for(
+        model, kind, counts, form_of(sources), sources[0].shape[0], any(map(data.is_sparse, sources))
+    )
+
+
+def form_of(sources: Sequence[Any]) -> tuple[Any, ...]:
+    return tuple((*s.shape[1:], s.dtype.char) if not data.is_sparse(s) else "csr" for s in sources)
+
+
+def steps_of(rows: int, batch: int, steps: int | None) -> int:
+    total = math.ceil(rows / batch)
+    if steps is None:
+        return total
+    if whole("steps_per_epoch", steps) > total:
+        registry.warn(f"steps_per_epoch={steps}, but the data make only {total} batches")
+    return min(total, steps)
+
+
+def feed_of(
+    model: Trainer, arrays: data.Arrays, batch_size: int | None, steps: int | None, ahead: int
+) -> Any:
+    """A feed of whole arrays: from memory, or from the files they are mapped from."""
+    if any(data.on_disk(a) for a in arrays):
+        return MappedFeed(model, arrays, batch_size, steps, ahead)
+    return Feed(model, arrays, batch_size, steps)

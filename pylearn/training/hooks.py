@@ -122,12 +122,15 @@ class CallbackList:
     def set_model(self, model: Any) -> None:
         self._call("set_model", model)
 
-    def batch_hooks(self, kind: str) -> bool:
-        """Does any callback want to hear of each batch of ``kind`` (train, test, predict)?"""
-        names = [f"on_{kind}_batch_begin", f"on_{kind}_batch_end"]
-        if kind == "train":
-            names += ["on_batch_begin", "on_batch_end"]
-        return any(writes(callback, name) for callback in self.callbacks for name in names)
+    def batch_hooks(self, kind: str, when: str) -> list[Any]:
+        """The hooks that callbacks write for the ``when`` ("begin", "end") of each batch of ``kind``."""
+        name = f"on_{kind}_batch_{when}"
+        names = [name, f"on_batch_{when}"] if kind == "train" else [name]
+        return [
+            getattr(callback, name, None) or getattr(callback, names[-1])
+            for callback in self.callbacks
+            if any(writes(callback, n) for n in names)
+        ]
 
     def _call(self, hook: str, *args: Any) -> None:
         for callback in self.callbacks:

@@ -10,6 +10,7 @@ import numpy as np
 
 from pylearn import _core
 from pylearn._core import Tensor, asarray
+from pylearn.replay import release_held
 from pylearn.sparse import CSR
 
 Function = Callable[[list[Any]], list[Tensor]]
@@ -23,15 +24,19 @@ class Step:
         dtypes: what each array of the batch is cast to.
         eager: never record.
         loss: of a training step, its forward pass alone: the loss that ``function`` returns first.
+        after: takes what the step returned, outside of the recording; for metrics on the host.
+        own: written by the user, whose Python may do what cannot be seen here; a difference makes it eager for good.
     """
 
-    __slots__ = ("dtypes", "eager", "function", "loss", "plan", "ran", "reason")
+    __slots__ = ("after", "dtypes", "eager", "function", "loss", "own", "plan", "ran", "reason")
 
     def __init__(
         self, function: Function, dtypes: Sequence[str], eager: bool = False,
         loss: Callable[[list[Any]], Tensor] | None = None,
+        after: Callable[[list[Tensor]], None] | None = None, own: bool = False,
     ) -> None:  # fmt: skip
         self.function, self.dtypes, self.eager, self.loss = function, list(dtypes), eager, loss
+        self.after, self.own = after, own
         self.plan: Any = None
         self.ran = False
         self.reason = ""
@@ -63,6 +68,7 @@ class Step:
             plan.end([])
             raise
         del places
+        release_held()
         self.reason = plan.end(outputs)
         if self.reason:
             self.eager = True
@@ -71,8 +77,8 @@ class Step:
         return outputs
 
     def forget(self) -> None:
-        """Records again."""
-        self.plan, self.ran, self.reason = None, True, ""
+        """Records again; the user's own step is not tried a second time."""
+        self.plan, self.ran, self.reason, self.eager = None, True, "", self.eager or self.own
 
 
 def take(source: Any, rows: Any, dtype: str) -> Any:
@@ -122,8 +128,8 @@ class Steps:
 COMPARED, SMALL = 8 << 20, 1 << 20
 
 
-def verify(step: Step, sources: Sequence[Any], index: Any, begin: int, end: int) -> bool:
-    """One step, run both eagerly and by replay from the same state; do they leave the same bits?
+def verify(step: Step, sources: Sequence[Any], index: Any, begin: int, end: int) -> tuple[bool, list[Tensor]]:
+    """One step, run both eagerly and by replay from the same state; do they leave the same bits? And what it returned.
 
     On a difference the eager result stays (of a large model, the replay's), and the step is recorded again.
     """
@@ -133,15 +139,17 @@ def verify(step: Step, sources: Sequence[Any], index: Any, begin: int, end: int)
         before = plan.save_state(SMALL)
         want = step.loss(batch).numpy().tobytes()
         plan.restore_state(before)
-        same = plan.run_rows(sources, index, begin, end)[0].numpy().tobytes() == want
+        outputs = plan.run_rows(sources, index, begin, end)
+        same = outputs[0].numpy().tobytes() == want
     else:
         state = plan.save_state()
-        step.function(batch)
+        eager = step.function(batch)
         plan.swap_state(state)  # now as before; `state` is what the eager step left
-        plan.run_rows(sources, index, begin, end)
+        outputs = plan.run_rows(sources, index, begin, end)
         same = plan.state_equals(state)
         if not same:
             plan.restore_state(state)
+            outputs = eager
     if not same:
         step.forget()
-    return same
+    return same, outputs
