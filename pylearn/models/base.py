@@ -191,13 +191,24 @@ class Model(Trainer):
         """Writes the weights, by path name, to one file."""
         saving.save_weights(self, path, overwrite)
 
-    def load_weights(self, path: str | os.PathLike[str]) -> None:
-        """Reads weights from a file of ``save_weights`` or ``save``.
+    def load_weights(
+        self, path: str | os.PathLike[str], by_name: bool = False, skip_mismatch: bool = False
+    ) -> None:
+        """Reads weights from a file of ``save_weights`` or ``save``, of Keras, or of PyTorch.
+
+        All weights are checked before the first is changed.
+
+        Args:
+            path: the file. Besides our own: Keras' ``.weights.h5``, ``.keras`` and older ``.h5`` (with
+                ``pip install 'pylearn[keras]'``); ``.npz`` of ``np.savez(path, *model.get_weights())``; a torch
+                state_dict as ``.safetensors``, whose mapping ``pylearn.models.torch_weights`` describes.
+            by_name: only layers that are called as in the file get weights; the others are left as they are.
+            skip_mismatch: layers that do not fit are left as they are, with a warning, instead of an error.
 
         Raises:
             ValueError: damaged file, or weights of other names or shapes.
         """
-        saving.load_weights(self, path)
+        saving.load_weights(self, path, by_name, skip_mismatch)
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
