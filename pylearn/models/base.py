@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -159,18 +160,26 @@ class Model(Trainer):
 
     # -- looking at it ----------------------------------------------------------------------------
 
-    def summary(self, print_fn: Callable[[str], Any] | None = None, line_length: int | None = None, **kwargs: Any
-                ) -> Summary:  # fmt: skip
+    def summary(
+        self, print_fn: Callable[[str], Any] | None = None, line_length: int | None = None,
+        expand_nested: bool = False, show_trainable: bool = False, **kwargs: Any,
+    ) -> Summary:  # fmt: skip
         """Prints the layers with their output shapes and numbers of parameters; returns the text.
 
         Args:
             print_fn: called with each line instead of printing.
             line_length: width in characters.
+            expand_nested: also the layers of models inside this one.
+            show_trainable: a column that says which layers train.
         """
         kwargs = {k: v for k, v in kwargs.items() if v is not None and v is not False}
         if kwargs:
-            registry.reject_names("summary()", kwargs, ("print_fn", "line_length"))
-        return summarise(self, print_fn or print, line_length)
+            registry.reject_names("summary()", kwargs, inspect.signature(Model.summary).parameters)
+        return summarise(self, print_fn or print, line_length, expand_nested, show_trainable)
+
+    def _repr_html_(self) -> str:
+        """How a notebook shows the model: its summary, as a table."""
+        return summarise(self, None).table
 
     # -- files ------------------------------------------------------------------------------------
 

@@ -83,8 +83,10 @@ def _child(group: Any, name: str) -> Any:
 
 def _array(dataset: Any) -> Any:
     """The dataset, if the file itself holds all of it."""
-    if hasattr(dataset, "keys"):
-        raise ValueError(f"{dataset.name} is a group where numbers are expected")
+    h5py = optional("h5py", "keras", "reading Keras files")
+    if not isinstance(dataset, h5py.Dataset):
+        what = "group" if isinstance(dataset, h5py.Group) else "type"
+        raise ValueError(f"{dataset.name} is a {what} where numbers are expected")
     stored = dataset.id.get_storage_size()
     plain = dataset.compression is None and dataset.external is None and not dataset.is_virtual
     if (
