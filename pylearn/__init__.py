@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 __version__: str = _core.info()["version"]
 
 _ROOMS = (
-    "autograd", "base", "benchmark", "blocks", "callbacks", "config", "constraints", "curriculum", "datasets", "files",
+    "autograd", "base", "benchmark", "blocks", "callbacks", "config", "constraints", "curriculum", "datasets",
+    "embeddings", "files",
     "initializers", "layers", "linear_model", "losses", "metrics", "models", "ops", "optimizers", "plots", "random",
     "reference", "regularizers", "replay", "schedules", "sparse", "threads", "training", "utils",
 )  # fmt: skip

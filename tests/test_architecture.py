@@ -28,7 +28,7 @@ KERNEL_CORE = {"core/dtype.h", "core/device.h", "core/parallel.h"}
 PYTHON_LEVELS = [
     {"_core", "_lazy", "registry", "structure"},
     {"tensor", "ops", "autograd", "replay", "sparse", "random", "threads", "reference"},
-    {"base", "utils", "config", "files", "validation", "align", "progress", "constraints"},
+    {"base", "utils", "config", "files", "validation", "align", "progress", "constraints", "embeddings"},
     {"initializers", "regularizers", "activations", "schedules", "losses", "metrics", "optimizers", "layers"},
     {"callbacks", "training", "preprocessing", "datasets", "plots", "blocks"},
     {"models", "linear_model", "export"},

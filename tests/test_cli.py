@@ -84,7 +84,7 @@ def test_run_wrong_usage(lesson, capsys):
     assert cli.main(["run", "sotfmax"]) == cli.EXIT_USAGE
     assert "no lesson named 'sotfmax'; did you mean softmax?" in capsys.readouterr().err
     assert cli.main(["run", "zzzz"]) == cli.EXIT_USAGE
-    assert "there are: regression, sgd, softmax" in capsys.readouterr().err
+    assert "there are: least_squares, sgd, minibatch" in capsys.readouterr().err
     assert cli.main(["run", "mlp", "--seed", "3"]) == cli.EXIT_USAGE
     assert "has no --seed" in capsys.readouterr().err
     for epochs in ("0", "-1", "x"):
@@ -111,21 +111,30 @@ def test_run_failures(lesson, capsys, error, code, message):
     assert message in capsys.readouterr().err
 
 
-def test_every_lesson_is_listed_and_documented():
-    import ast
-    import importlib.util
+def test_run_a_heading(lesson, capsys, monkeypatch):
+    listed = {"mlp": curriculum.Lesson("networks", "mlp", "one")}
+    monkeypatch.setattr(curriculum, "lessons", lambda: listed)
+    assert cli.main(["run", "networks", "--quiet", "--seed", "3"]) == 0  # each takes the options it has
+    assert lesson.calls == [{"epochs": 3, "verbose": 0, "plot": "mlp.png"}]
+    assert "== mlp: one" in capsys.readouterr().out
+    assert cli.main(["run", "networks", "--plot", "x.png"]) == cli.EXIT_USAGE
+    assert "--plot names one file" in capsys.readouterr().err
+    assert cli.main(["run", "bayes"]) == cli.EXIT_USAGE
+    assert "bayes has no lessons yet" in capsys.readouterr().err
+    assert len(lesson.calls) == 1
 
-    for lesson in curriculum.lessons().values():
-        spec = importlib.util.find_spec(lesson.module)
-        assert spec is not None and spec.origin is not None
-        with open(spec.origin, encoding="utf-8") as file:
-            tree = ast.parse(file.read())
-        text = ast.get_docstring(tree)
-        assert text is not None
-        assert "The data:" in text and "The course's number" in text
-        assert text.splitlines()[0].rstrip(".").lower() == lesson.summary.lower()
-        (main,) = (node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "main")
-        assert {"epochs", "seed", "verbose", "plot"} <= {argument.arg for argument in main.args.args}
+
+def test_run_asks_first_and_says_what_to_try_after(lesson, capsys):
+    lesson.module.__doc__ = """Title.
+
+    Question: is
+    it?
+
+    Try: (a) this. (b) That.
+    """
+    lesson.module.main = lambda plot=None: print("result")
+    assert cli.main(["run", "mlp"]) == 0
+    assert capsys.readouterr().out == "Question: is it?\nresult\nTry: (a) this. (b) That.\n"
 
 
 # ---- bench

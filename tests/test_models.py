@@ -41,6 +41,22 @@ def test_summary_prints_by_default(capsys):
         Sequential().summary(printfn=print)
 
 
+def test_summary_of_nested_models_and_as_html():
+    inner = Sequential([Dense(4, input_shape=(3,)), Dense(2, name="deep")], name="inner")
+    inner.layers[0].trainable = False
+    model = Sequential([Input((3,)), inner, Dense(1, name="<head>")], name="outer")
+    assert "deep" not in model.summary(print_fn=lambda _: None)
+    text = model.summary(print_fn=lambda _: None, expand_nested=True, show_trainable=True)
+    assert "   deep (Dense)" in text and "Non-trainable params: 16" in text
+    assert [line.split()[-1] for line in text.splitlines() if "Dense" in line] == ["N", "Y", "Y"]
+    table = text._repr_html_()
+    assert (
+        "deep" in table and "&lt;head&gt;" in table and "<head>" not in table and "Total params: 29" in table
+    )
+    assert "deep" not in model._repr_html_() and "Total params: 29" in model._repr_html_()
+    assert "Not built yet" in Sequential([Dense(2)])._repr_html_()
+
+
 @pytest.mark.parametrize("first", [{"input_shape": (5,)}, {"input_dim": 5}, {"batch_input_shape": (None, 5)}])
 def test_ways_to_give_the_shape(first):
     assert Sequential([Dense(2, **first)]).count_params() == 12

@@ -1,7 +1,8 @@
-"""The course: one short lesson per system, each a module with ``main(epochs=…)``.
+"""The course: one short lesson per system, each a module with ``main(plot=…)``.
 
-A lesson trains on bundled data, prints its score beside the course's number, and writes a picture of the
-history when matplotlib is there. ``pylearn run`` lists them, ``pylearn run NAME`` runs one.
+A lesson makes a claim of the course, asks a question to answer first, trains on bundled data, prints its result
+beside the number it must reach, writes a picture when matplotlib is there, and names two things to try. ``pylearn
+run`` lists them, ``pylearn run NAME`` runs one, or all of a heading.
 """
 
 from __future__ import annotations
@@ -9,7 +10,10 @@ from __future__ import annotations
 import importlib
 from dataclasses import dataclass
 
-HEADINGS = ("foundations", "networks")  # subpackages, each with LESSONS: name → one line
+HEADINGS = (  # subpackages in the course's order, each with LESSONS: name → one line
+    "regression", "learning", "classification", "decisions", "trees", "networks", "practicalities", "regularization",
+    "cnn", "language", "generative", "bayes", "next",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

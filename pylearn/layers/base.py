@@ -11,7 +11,7 @@ import numpy as np
 from pylearn import _core, constraints, initializers, ops, registry, regularizers, structure
 from pylearn._core import Tensor, asarray
 from pylearn.layers import symbolic
-from pylearn.layers.naming import Changes, here, name_the_layer, unique
+from pylearn.layers.naming import Changes, here, name_the_layer, spend, unique
 from pylearn.sparse import CSR
 
 Shape = tuple[int | None, ...]
@@ -132,6 +132,7 @@ class Layer:
             registry.reject_names("add_weight", kwargs, inspect.signature(Layer.add_weight).parameters)
         name = name or f"weight_{len(self._own_trainable) + len(self._own_frozen)}"
         shape = tuple(int(n) for n in shape)
+        spend(f"{self.name}/{name}", shape)
         value = initializers.get(initializer)(shape, dtype or self.dtype)
         weight = value if isinstance(value, Tensor) else asarray(np.asarray(value, dtype or self.dtype))
         if tuple(weight.shape) != shape:

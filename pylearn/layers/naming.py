@@ -1,9 +1,12 @@
-"""Unique names, and a counter of changes that recorded steps compare."""
+"""Unique names, a counter of changes that recorded steps compare, and a limit on what a file may ask for."""
 
 from __future__ import annotations
 
+import contextlib
+import math
 import threading
 from collections import defaultdict
+from collections.abc import Iterator, Sequence
 
 from pylearn import registry
 from pylearn._core import Tensor
@@ -29,6 +32,7 @@ class Here(threading.local):
 
     inside = 0  # depth of layer calls
     penalties: list[Tensor] | None = None  # collected while a model runs
+    budget: list[int] | None = None  # numbers that new weights may still have
 
 
 here = Here()
@@ -46,3 +50,27 @@ def name_the_layer(name: str, error: Exception) -> None:
         if name not in error.args[0]:
             error.args = (f"{name}: {error.args[0]}",)
         error.in_layer = True  # type: ignore[attr-defined]
+
+
+@contextlib.contextmanager
+def budget(numbers: int, source: str) -> Iterator[None]:
+    """Weights made inside have at most this many numbers: those the file holds that the structure came from."""
+    outer, here.budget = here.budget, [numbers]
+    try:
+        yield
+    except BudgetError as error:
+        raise ValueError(f"{source} is damaged: {error}") from None
+    finally:
+        here.budget = outer
+
+
+class BudgetError(ValueError):
+    """The structure asks for more weights than the file has."""
+
+
+def spend(name: str, shape: Sequence[int]) -> None:
+    """Notes a new weight, before memory is taken for it."""
+    if here.budget is not None:
+        here.budget[0] -= math.prod(shape)
+        if here.budget[0] < 0:
+            raise BudgetError(f"{name} of shape {tuple(shape)} is more than the weights it holds")

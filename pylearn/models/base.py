@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -181,18 +182,26 @@ class Model(Trainer):
 
     # -- looking at it ----------------------------------------------------------------------------
 
-    def summary(self, print_fn: Callable[[str], Any] | None = None, line_length: int | None = None, **kwargs: Any
-                ) -> Summary:  # fmt: skip
+    def summary(
+        self, print_fn: Callable[[str], Any] | None = None, line_length: int | None = None,
+        expand_nested: bool = False, show_trainable: bool = False, **kwargs: Any,
+    ) -> Summary:  # fmt: skip
         """Prints the layers with their output shapes and numbers of parameters; returns the text.
 
         Args:
             print_fn: called with each line instead of printing.
             line_length: width in characters.
+            expand_nested: also the layers of models inside this one.
+            show_trainable: a column that says which layers train.
         """
         kwargs = {k: v for k, v in kwargs.items() if v is not None and v is not False}
         if kwargs:
-            registry.reject_names("summary()", kwargs, ("print_fn", "line_length"))
-        return summarise(self, print_fn or print, line_length)
+            registry.reject_names("summary()", kwargs, inspect.signature(Model.summary).parameters)
+        return summarise(self, print_fn or print, line_length, expand_nested, show_trainable)
+
+    def _repr_html_(self) -> str:
+        """How a notebook shows the model: its summary, as a table."""
+        return summarise(self, None).table
 
     # -- files ------------------------------------------------------------------------------------
 
@@ -213,13 +222,24 @@ class Model(Trainer):
         """Writes the weights, by path name, to one file."""
         saving.save_weights(self, path, overwrite)
 
-    def load_weights(self, path: str | os.PathLike[str]) -> None:
-        """Reads weights from a file of ``save_weights`` or ``save``.
+    def load_weights(
+        self, path: str | os.PathLike[str], by_name: bool = False, skip_mismatch: bool = False
+    ) -> None:
+        """Reads weights from a file of ``save_weights`` or ``save``, of Keras, or of PyTorch.
+
+        All weights are checked before the first is changed.
+
+        Args:
+            path: the file. Besides our own: Keras' ``.weights.h5``, ``.keras`` and older ``.h5`` (with
+                ``pip install 'pylearn[keras]'``); ``.npz`` of ``np.savez(path, *model.get_weights())``; a torch
+                state_dict as ``.safetensors``, whose mapping ``pylearn.models.torch_weights`` describes.
+            by_name: only layers that are called as in the file get weights; the others are left as they are.
+            skip_mismatch: layers that do not fit are left as they are, with a warning, instead of an error.
 
         Raises:
             ValueError: damaged file, or weights of other names or shapes.
         """
-        saving.load_weights(self, path)
+        saving.load_weights(self, path, by_name, skip_mismatch)
 
     def restore(self, path: str | os.PathLike[str]) -> None:
         """Goes back to where training was when ``save`` wrote this file of the same model: weights, optimizer, and

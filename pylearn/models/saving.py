@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import zipfile
 import zlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -18,16 +19,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import safetensors.numpy
 
-from pylearn import blocks, files, layers, models, ops, optimizers, random, registry, structure
+from pylearn import blocks, files, layers, models, optimizers, random, registry, structure
 from pylearn._core import Tensor
 from pylearn.layers import Layer, SymbolicTensor
 from pylearn.layers.dropout import Noisy
 from pylearn.layers.inputs import InputLayer
+from pylearn.layers.naming import budget
+from pylearn.models import keras_files, keras_weights, torch_weights
+from pylearn.models.loading import Loading
 
 if TYPE_CHECKING:
     from pylearn.models.base import Functional, Model
 
 FORMAT = 1
+_LARGEST_HEADER = 100 << 20  # what safetensors reads at most
 _KNOWN = {
     "format",
     "kind",
@@ -212,30 +217,84 @@ def save_weights(model: Model, path: str | os.PathLike[str], overwrite: bool = T
     _write(path, _pack({"format": FORMAT, "kind": "weights"}, arrays), overwrite)
 
 
-def load_weights(model: Model, path: str | os.PathLike[str]) -> None:
+def load_weights(
+    model: Model, path: str | os.PathLike[str], by_name: bool = False, skip_mismatch: bool = False
+) -> None:
     _need_built(model, "load weights into")
-    _, arrays = _unpack(path)
-    _assign(model, arrays, os.fspath(path))
+    load = Loading(model, os.fspath(path), by_name, skip_mismatch)
+    match _kind(path):
+        case "archive" | "h5" as kind:
+            keras_files.load_weights(load, path, archive=kind == "archive")
+        case "npz":
+            _load_npz(load, path)
+        case "torch":
+            torch_weights.load_weights(load, path)
+        case _:
+            _assign(load, _unpack(path)[1])
 
 
-def _assign(model: Layer, arrays: Mapping[str, np.ndarray], source: str) -> None:
+def _kind(path: str | os.PathLike[str]) -> str:
+    """What wrote a file, by its first bytes: "archive" (Keras'), "h5", "npz", "torch", or "pylearn" for the rest.
+
+    Raises:
+        ValueError: a pickle.
+    """
+    with open(path, "rb") as file:
+        start = file.read(8)
+        if start == keras_weights.SIGNATURE:
+            return "h5"
+        if start[:2] == b"PK":
+            return "npz" if os.fspath(path).endswith(".npz") else "archive"
+        if start[:1] == b"\x80" and os.fspath(path).endswith(
+            (".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle")
+        ):
+            raise ValueError(
+                f"{os.fspath(path)} is a pickle and could run code; write the weights with "
+                "safetensors.torch.save_file(model.state_dict(), …)"
+            )
+        size = int.from_bytes(start, "little")
+        if not os.fspath(path).endswith(".safetensors") or size > _LARGEST_HEADER:
+            return "pylearn"
+        return "pylearn" if b'"pylearn"' in file.read(size) else "torch"
+
+
+def _load_npz(load: Loading, path: str | os.PathLike[str]) -> None:
+    """``np.savez(path, *model.get_weights())``, of Keras or of this package: arrays in the order of the weights."""
+    try:
+        with np.load(path, allow_pickle=False) as content:
+            names = sorted(content.files, key=lambda n: (len(n), n))
+            if names != [f"arr_{i}" for i in range(len(names))]:
+                raise ValueError(f"its arrays are not numbered arr_0, arr_1, …, but {', '.join(names[:5])}")
+            arrays = [content[name] for name in names]
+    except (ValueError, EOFError, zipfile.BadZipFile, zlib.error, OverflowError, MemoryError) as error:
+        raise ValueError(f"{load.source} is damaged or does not hold weights: {error}") from None
+    if load.by_name:
+        raise ValueError(f"{load.source} holds arrays without names; load it without by_name")
+    load.give(load.model.name, load.model.weights, arrays)
+    load.finish()
+
+
+def _assign(load: Loading, arrays: Mapping[str, np.ndarray]) -> None:
+    """Weights of a file of this package, by path."""
     given = {k.removeprefix("weights/"): v for k, v in arrays.items() if k.startswith("weights/")}
-    wanted = named_weights(model)
-    if set(given) != set(wanted):
-        missing, extra = sorted(set(wanted) - set(given)), sorted(set(given) - set(wanted))
+    wanted = named_weights(load.model)
+    if set(given) != set(wanted) and not load.by_name:
         pairs = _same_but_numbers(list(wanted), list(given)) if len(wanted) == len(given) else None
         if pairs is None:
+            missing, extra = sorted(set(wanted) - set(given)), sorted(set(given) - set(wanted))
             what = f"it lacks {missing[0]!r}" if missing else f"it has {extra[0]!r} besides"
-            raise ValueError(
-                f"{source} does not fit {model.name}: {what} ({len(given)} weights for {len(wanted)})"
-            )
-        given = {w: given[g] for w, g in pairs.items()}
-    for name, weight in wanted.items():
-        if tuple(weight.shape) != given[name].shape:
-            shapes = f"shape {given[name].shape}, the model {tuple(weight.shape)}"
-            raise ValueError(f"{source} does not fit {model.name}: weight {name!r} has {shapes}")
-    for name, weight in wanted.items():
-        ops.assign(weight, np.asarray(given[name], weight.dtype, order="C"))
+            load.misfit((missing or extra)[0].partition("/")[0],
+                        f"{what} ({len(given)} weights for {len(wanted)})")  # fmt: skip
+        else:
+            given = {w: given[g] for w, g in pairs.items()}
+    layers_of: dict[str, dict[str, Tensor]] = {}
+    for path, weight in wanted.items():
+        layers_of.setdefault(path.partition("/")[0], {})[path] = weight
+    for layer, weights in layers_of.items():
+        found = {path: given[path] for path in weights if path in given}
+        if found or not (load.by_name or load.skip_mismatch):
+            load.give(layer, list(weights.values()), list(found.values()))
+    load.finish()
 
 
 def _same_but_numbers(wanted: list[str], given: list[str]) -> dict[str, str] | None:
@@ -288,10 +347,11 @@ def save_model(
 
 
 def load_model(path: str | os.PathLike[str], custom_objects: Any = None, compile: bool = True) -> Any:
-    """Reads a model that ``save`` wrote: weights, and training as it stood.
+    """Reads a model that ``save`` wrote: weights, and training as it stood. Or one of Keras: structure and weights.
 
     Args:
-        path: the file.
+        path: the file. A ``.keras`` or whole-model ``.h5`` file of Keras 3 (with ``pip install 'pylearn[keras]'``)
+            gives a model that is not compiled; its layers must be among ours.
         custom_objects: your own classes and functions that the model uses: a dict by name, or a list.
         compile: restore optimizer, loss and metrics too.
 
@@ -301,6 +361,10 @@ def load_model(path: str | os.PathLike[str], custom_objects: Any = None, compile
     Raises:
         ValueError: damaged file (names it), a later format, or a class neither known nor given.
     """
+    kind = _kind(path)
+    if kind in ("archive", "h5"):
+        with registry.custom_objects(custom_objects):
+            return keras_files.load_model(path, archive=kind == "archive")
     header, arrays = _unpack(path)
     source = os.fspath(path)
     if header.get("kind") != "model":
@@ -308,18 +372,15 @@ def load_model(path: str | os.PathLike[str], custom_objects: Any = None, compile
     generator = random.default_generator()
     state_before = generator.state()
     with registry.custom_objects(custom_objects):
+        held = sum(array.size for key, array in arrays.items() if key.startswith("weights/"))
         try:
-            model = layer_from_config(header["model"])
+            with budget(held, source):
+                model = _built(header)
         except (KeyError, IndexError, AttributeError) as error:
             raise ValueError(f"{source}: its structure cannot be read ({error!r})") from error
         if not isinstance(model, models.Model):
             raise ValueError(f"{source} does not describe a model")
-        shapes = _shapes(header.get("shapes"))
-        if shapes is not None and not isinstance(model, models.Functional):
-            model.build_from_shapes(shapes)
-        elif shapes is not None:
-            model.ensure_built(shapes)
-        _assign(model, arrays, source)
+        _assign(Loading(model, source), arrays)
         seeds = header.get("seeds") or {}
         for layer_path, own in _generators(model).items():
             if layer_path in seeds:
@@ -346,6 +407,17 @@ def _generators(layer: Layer, prefix: str = "") -> dict[str, random.Generator]:
             found[path] = inner._generator
         found |= _generators(inner, f"{path}/")
     return found
+
+
+def _built(header: Mapping[str, Any]) -> Any:
+    """The model that the header describes, with new weights."""
+    model = layer_from_config(header["model"])
+    shapes = _shapes(header.get("shapes"))
+    if shapes is not None and isinstance(model, models.Functional):
+        model.ensure_built(shapes)
+    elif shapes is not None and isinstance(model, models.Model):
+        model.build_from_shapes(shapes)
+    return model
 
 
 def _revive(value: Any) -> Any:
@@ -375,7 +447,7 @@ def restore(model: Model, path: str | os.PathLike[str]) -> None:
     header, arrays = _unpack(path)
     if header.get("kind") != "model":
         raise ValueError(f"{os.fspath(path)} holds weights only; use load_weights")
-    _assign(model, arrays, os.fspath(path))
+    _assign(Loading(model, os.fspath(path)), arrays)
     if model._compiled is not None and header.get("optimizer"):
         state = {k.removeprefix("optimizer/"): v for k, v in arrays.items() if k.startswith("optimizer/")}
         model._pending_state = state

@@ -1,8 +1,8 @@
-"""Neural networks: softmax regression, hidden layers, dropout, residual blocks."""
+"""Neural networks: hidden layers, what they learn, and how they are trained."""
 
 LESSONS = {
-    "softmax": "softmax regression: a network without hidden layers reads digits",
     "mlp": "multilayer perceptron: one hidden layer of 100 rectified units",
-    "dropout": "dropout: a fifth of the units left out at random against overfitting",
+    "representations": "learning representations: hidden layers make two moons separable by a line",
+    "optimizers": "optimizers compared: paths of SGD, momentum, RMSprop and Adam down one valley",
     "residual": "residual network: forty layers learn once there is a way around them",
 }

@@ -7,8 +7,13 @@ has found by itself. Back-propagation is the chain rule read from the loss backw
 The data: 1,437 handwritten digits of 28×28 pixels, 360 to test on. 784·100 + 100 + 100·10 + 10 = 79,510
 parameters for 1,437 examples: watch the training accuracy approach 1 while the test accuracy stays behind.
 The course's number: test accuracy 0.969 ± 0.01 after 20 epochs of Adam.
+
+Question: the network has 55 parameters for each example. Why does it not simply learn the examples by heart?
+
+Try: (a) hidden_nodes=10 and 1000. (b) activation="linear" in the hidden layer: which lesson's accuracy comes back?
 """
 
+from pylearn import plots
 from pylearn.config import Config
 from pylearn.curriculum import report
 from pylearn.datasets import digits
@@ -37,8 +42,8 @@ def main(epochs: int = 20, seed: int = 0, verbose: int = 1, plot: str | None = N
     )
 
     loss, accuracy = model.evaluate(X_test, y_test, verbose=0)
-    report.score("test accuracy", accuracy, 0.969, 0.01)
-    report.picture(history, plot)
+    report.at_least("test accuracy", accuracy, 0.959)
+    report.picture(plot, plots.history, history)
     return {"accuracy": accuracy, "loss": loss}
 
 

@@ -7,8 +7,13 @@ another one being there, which works like averaging many thinner networks.
 The data: 1,437 handwritten digits of 28×28 pixels, 360 to test on; the network of the lesson ``mlp`` with
 p = 0.2 before both of its layers.
 The course's numbers: test accuracy 0.972 ± 0.01, training accuracy 0.980 where it was 0.997 without.
+
+Question: while training, the accuracy on the training digits is below that on the test digits. How can that be?
+
+Try: (a) rate=0.5. (b) model.evaluate on the training digits after training: which of the two accuracies was it?
 """
 
+from pylearn import plots
 from pylearn.config import Config
 from pylearn.curriculum import report
 from pylearn.datasets import digits
@@ -41,9 +46,9 @@ def main(
     )
 
     loss, accuracy = model.evaluate(X_test, y_test, verbose=0)
-    report.score("test accuracy", accuracy, 0.972, 0.01)
+    report.at_least("test accuracy", accuracy, 0.962)
     report.score("training accuracy", history.history["accuracy"][-1], 0.980, 0.01)
-    report.picture(history, plot)
+    report.picture(plot, plots.history, history)
     return {"accuracy": accuracy, "loss": loss}
 
 

@@ -7,8 +7,13 @@ exactly their probability.
 
 The data: 1,437 handwritten digits of 28×28 pixels, 360 to test on. 784·10 + 10 = 7,850 parameters.
 The course's number: test accuracy 0.961 ± 0.015 after 10 epochs of Adam.
+
+Question: which two digits does a model that only adds up pixels mix up most?
+
+Try: (a) pylearn.plots.filters(model.layers[1], shape=(28, 28)): what speaks for each digit? (b) 100 epochs.
 """
 
+from pylearn import plots
 from pylearn.curriculum import report
 from pylearn.datasets import digits
 from pylearn.layers import Dense, Flatten
@@ -32,8 +37,8 @@ def main(epochs: int = 10, seed: int = 0, verbose: int = 1, plot: str | None = N
     history = model.fit(X_train, y_train, epochs=epochs, validation_data=(X_test, y_test), verbose=verbose)
 
     loss, accuracy = model.evaluate(X_test, y_test, verbose=0)
-    report.score("test accuracy", accuracy, 0.961, 0.015)
-    report.picture(history, plot)
+    report.at_least("test accuracy", accuracy, 0.946)
+    report.picture(plot, plots.history, history)
     return {"accuracy": accuracy, "loss": loss}
 
 

@@ -7,8 +7,14 @@ formula exists: w ← w − η ∂L/∂w, with ∂L/∂w = 2·mean((ŷ − y) x)
 The data: body mass index against the progression of diabetes after a year, for 353 patients, and 89 more
 to test on. R² = 1 − Σ(y − ŷ)² / Σ(y − ȳ)² says which part of the variance the line explains.
 The course's numbers: R² 0.3756 (train) and 0.1906 (test) in closed form, the network within 0.005 of it.
+
+Question: descent stops near the minimum, not at it. Will its line explain the test patients worse, or can it even
+do better?
+
+Try: (a) the optimizer "adam" for as many epochs. (b) Two columns, bmi and blood pressure, instead of one.
 """
 
+from pylearn import plots
 from pylearn.base import r2_score
 from pylearn.curriculum import report
 from pylearn.datasets import diabetes
@@ -52,7 +58,7 @@ def main(epochs: int = 50, seed: int = 0, verbose: int = 1, plot: str | None = N
     report.score("R² closed form, test", scores["closed_test"], 0.1906, 0.0001)
     report.score("R² network, train", scores["sgd_train"], 0.3752, 0.005)
     report.score("R² network, test", scores["sgd_test"], 0.1876, 0.01)
-    report.picture(history, plot)
+    report.picture(plot, plots.history, history)
     return scores
 
 

@@ -1,0 +1,3 @@
+"""Bayesian statistics and networks."""
+
+LESSONS: dict[str, str] = {}

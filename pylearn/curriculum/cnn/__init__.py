@@ -1,0 +1,8 @@
+"""Convolutional networks."""
+
+LESSONS = {
+    "parameters": "why not an mlp: the parameters of one neuron that sees a whole image",
+    "translation": "convolution: where the image moves, its features move along",
+    "batch_norm_cnn": "a small convolutional network with batch normalisation reads digits",
+    "pointwise": "1×1 convolutions: a dense layer at every pixel",
+}

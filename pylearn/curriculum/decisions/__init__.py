@@ -1,0 +1,3 @@
+"""Decisions: costs, thresholds, calibration."""
+
+LESSONS: dict[str, str] = {}

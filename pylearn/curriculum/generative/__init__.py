@@ -1,0 +1,3 @@
+"""Generative models and latent variables."""
+
+LESSONS: dict[str, str] = {}

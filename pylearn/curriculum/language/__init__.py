@@ -1,0 +1,3 @@
+"""Language models and embeddings."""
+
+LESSONS: dict[str, str] = {}

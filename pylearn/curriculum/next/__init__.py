@@ -1,0 +1,3 @@
+"""What comes next: segmentation, transformers, transfer."""
+
+LESSONS: dict[str, str] = {}

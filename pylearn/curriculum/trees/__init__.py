@@ -1,0 +1,3 @@
+"""Trees and ensembles of them."""
+
+LESSONS: dict[str, str] = {}
