@@ -31,8 +31,8 @@ __version__: str = _core.info()["version"]
 
 _ROOMS = (
     "autograd", "base", "benchmark", "callbacks", "config", "curriculum", "datasets", "files", "initializers",
-    "layers", "linear_model", "losses", "metrics", "models", "ops", "optimizers", "plots", "random", "reference",
-    "regularizers", "replay", "schedules", "sparse", "threads", "training", "utils",
+    "layers", "linear_model", "losses", "metrics", "models", "ops", "optimizers", "plots", "preprocessing", "random",
+    "reference", "regularizers", "replay", "schedules", "sparse", "threads", "training", "utils",
 )  # fmt: skip
 _NAMES = {
     "grad": "autograd",
