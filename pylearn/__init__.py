@@ -30,9 +30,10 @@ if TYPE_CHECKING:
 __version__: str = _core.info()["version"]
 
 _ROOMS = (
-    "autograd", "base", "benchmark", "callbacks", "config", "curriculum", "datasets", "files", "initializers",
-    "layers", "linear_model", "losses", "metrics", "models", "ops", "optimizers", "plots", "preprocessing", "random",
-    "reference", "regularizers", "replay", "schedules", "sparse", "threads", "training", "utils",
+    "adversarial", "autograd", "base", "benchmark", "callbacks", "config", "curriculum", "datasets", "ensemble",
+    "files", "initializers", "layers", "linear_model", "losses", "metrics", "models", "ops", "optimizers", "plots",
+    "preprocessing", "random", "reference", "regularizers", "replay", "schedules", "sparse", "threads", "training",
+    "utils", "wrappers",
 )  # fmt: skip
 _NAMES = {
     "grad": "autograd",

@@ -20,14 +20,14 @@ class NotFittedError(ValueError, AttributeError):
     """An estimator is used before ``fit``."""
 
 
-def check_X(X: Any, owner: str, *, min_rows: int = 1, sparse: bool = False) -> Any:
+def check_X(X: Any, owner: str, *, sparse: bool = False, nd: bool = False) -> Any:
     """Check a feature matrix.
 
     Args:
         X: (N, D) numbers: array, nested lists, DataFrame, tensor. Booleans and integers are converted.
         owner: name of the estimator, for messages.
-        min_rows: fewest rows accepted.
         sparse: also take sparse matrices, SciPy's or CSR.
+        nd: also take rows of several axes, such as images.
 
     Returns:
         float64 (N, D), ``X`` itself when it is one already; a CSR of float64 for a sparse matrix.
@@ -37,16 +37,16 @@ def check_X(X: Any, owner: str, *, min_rows: int = 1, sparse: bool = False) -> A
         ValueError: not two axes, no rows or columns, complex values, NaN or infinity.
     """
     if sparse and (isinstance(X, CSR) or hasattr(X, "tocsr")):
-        array = _sparse(X, owner)
-        _check_extent(array.shape, owner, min_rows)
-        return array
+        matrix = _sparse(X, owner)
+        _check_extent(matrix.shape, owner)
+        return matrix
     if hasattr(X, "tocsr") or hasattr(X, "toarray"):
         raise TypeError(
             f"[{owner}] X is a sparse matrix ({type(X).__name__}), but dense data is required. "
             "Use X.toarray() to convert it, memory permitting."
         )
     array = _numeric(X, owner, "X")
-    if array.ndim != 2:
+    if array.ndim != 2 and not (nd and array.ndim > 2):
         fix = {
             0: "Reshape your data with X.reshape(1, -1) or pass a list of rows.",
             1: "Reshape your data either using X.reshape(-1, 1) if it has a single feature "
@@ -56,17 +56,15 @@ def check_X(X: Any, owner: str, *, min_rows: int = 1, sparse: bool = False) -> A
             f"[{owner}] Expected 2D array of samples by features, got {array.ndim}D array of shape "
             f"{array.shape} instead. {fix}"
         )
-    _check_extent(array.shape, owner, min_rows)
+    _check_extent(array.shape, owner)
     _check_finite(array, owner, "X", getattr(X, "columns", None))
     return array
 
 
-def _check_extent(shape: tuple[int, ...], owner: str, min_rows: int) -> None:
-    if shape[0] < min_rows:
-        raise ValueError(
-            f"[{owner}] X has {shape[0]} sample(s) (shape={shape}) while a minimum of {min_rows} is required."
-        )
-    if shape[1] < 1:
+def _check_extent(shape: tuple[int, ...], owner: str) -> None:
+    if shape[0] < 1:
+        raise ValueError(f"[{owner}] X has 0 sample(s) (shape={shape}) while a minimum of 1 is required.")
+    if 0 in shape[1:]:
         raise ValueError(f"[{owner}] X has 0 feature(s) (shape={shape}) while a minimum of 1 is required.")
 
 
@@ -121,16 +119,16 @@ def check_y(y: Any, owner: str, *, multi_output: bool = False, name: str = "y") 
 
 
 def check_X_y(
-    X: Any, y: Any, owner: str, *, multi_output: bool = False, min_rows: int = 1
-) -> tuple[np.ndarray, np.ndarray]:
+    X: Any, y: Any, owner: str, *, multi_output: bool = False, sparse: bool = False, nd: bool = False
+) -> tuple[Any, np.ndarray]:
     """:func:`check_X` and :func:`check_y`, and as many rows in both."""
     if y is None:
         raise ValueError(f"[{owner}] requires y to be passed, but the target y is None.")
-    X = check_X(X, owner, min_rows=min_rows)
+    X = check_X(X, owner, sparse=sparse, nd=nd)
     y = check_y(y, owner, multi_output=multi_output)
-    if len(X) != len(y):
+    if X.shape[0] != len(y):
         raise ValueError(
-            f"[{owner}] inconsistent numbers of samples: X has {len(X)} rows, y has {len(y)}; "
+            f"[{owner}] inconsistent numbers of samples: X has {X.shape[0]} rows, y has {len(y)}; "
             "each row of X needs one target."
         )
     return X, y
@@ -221,7 +219,7 @@ def check_class_weight(
     if given and np.isnan(found).any():
         raise ValueError(
             f"[{owner}] class_weight has the label {next(iter(given))!r}, which y does not have, and none for "
-            f"{classes[np.isnan(found)][0]!r}"
+            f"{classes[np.isnan(found)].tolist()[0]!r}"
         )
     if (found < 0).any():
         raise ValueError(f"[{owner}] class_weight must not be negative, got {class_weight!r}")

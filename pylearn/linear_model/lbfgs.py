@@ -65,7 +65,7 @@ def minimise(
         if not slope < 0:  # rounding has spoilt the pairs
             pairs.clear()
             direction, slope = -gradient, -_dot(gradient, gradient)
-        first = 1.0 if pairs else min(1.0, 1.0 / max(np.sqrt(-slope), 1e-300))
+        first = 1.0 if pairs else 1.0 / np.sqrt(-slope)
         ahead = design.forward(direction)
         quadratic = (_dot(w, penalty * direction), _dot(direction, penalty * direction))
         step, new_value, margins, slopes = _search(
@@ -75,9 +75,9 @@ def minimise(
         w = w + change
         new_gradient = design.back(slopes) + penalty * w
         bend = new_gradient - gradient
-        curvature = _dot(change, bend)
-        if curvature > 0:
-            pairs.append((change, bend, curvature))
+        along = _dot(change, bend)
+        if along > 0:
+            pairs.append((change, bend, along))
             del pairs[:-_MEMORY]
         stuck = value - new_value <= _NOISE * max(abs(value), abs(new_value), 1.0)
         if step == 0 or (stuck and idle >= _IDLE):
@@ -94,14 +94,14 @@ def _direction(gradient: np.ndarray, pairs: list[tuple[np.ndarray, np.ndarray, f
     """−H⁻¹ g by the two loops over the pairs (change, change of the gradient)."""
     q = -gradient
     weights = []
-    for change, bend, curvature in reversed(pairs):
-        weights.append(_dot(change, q) / curvature)
+    for change, bend, along in reversed(pairs):
+        weights.append(_dot(change, q) / along)
         q -= weights[-1] * bend
     if pairs:
-        _, bend, curvature = pairs[-1]
-        q *= curvature / _dot(bend, bend)
-    for (change, bend, curvature), weight in zip(pairs, reversed(weights)):
-        q += (weight - _dot(bend, q) / curvature) * change
+        _, bend, along = pairs[-1]
+        q *= along / _dot(bend, bend)
+    for (change, bend, along), weight in zip(pairs, reversed(weights)):
+        q += (weight - _dot(bend, q) / along) * change
     return q
 
 

@@ -26,7 +26,8 @@ class LogisticRegression(Classifier):
         C: inverse of the penalty's strength.
         l1_ratio: share of the L1 penalty; only 0 is supported.
         dual: only False is supported.
-        tol: fitting ends when no element of the gradient of the mean loss is larger.
+        tol: fitting ends when no element of the gradient of the mean loss is larger than half of it. (At all of it,
+            what is left to gain can exceed the differences between values of C in a search.)
         fit_intercept: estimate the constant terms.
         intercept_scaling: accepted for scikit-learn's signature; of use with liblinear only.
         class_weight: None, ``"balanced"`` (weights N / (K · count)), or a dict from label to weight.
@@ -109,7 +110,8 @@ class LogisticRegression(Classifier):
         classes = self.classes_
         if len(classes) < 2:
             raise ValueError(
-                f"[LogisticRegression] needs samples of at least 2 classes, but y has only one class: {classes[0]!r}"
+                f"[LogisticRegression] needs samples of at least 2 classes, but y has only one class: "
+                f"{classes.tolist()[0]!r}"
             )
         weight = validation.check_sample_weight(sample_weight, len(codes), owner=self._name)
         weight = np.ones(len(codes)) if weight is None else weight
@@ -127,8 +129,9 @@ class LogisticRegression(Classifier):
             penalty[-1] = 0.0
         loss = _binary(codes, weight / total) if rows == 1 else _multinomial(codes, weight / total, rows)
         design = (_Sparse if isinstance(X, CSR) else _Dense)(X, self.fit_intercept)
+        start = self._start(rows, len(penalty))
         w, iterations, reached = minimise(
-            design, loss, penalty, self._start(rows, len(penalty)), float(self.tol), int(self.max_iter)
+            design, loss, penalty, start, 0.5 * float(self.tol), int(self.max_iter)
         )
         if not reached:
             validation.warn_not_converged(

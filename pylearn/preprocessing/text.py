@@ -41,7 +41,8 @@ def text_to_word_sequence(
     """
     if lower:
         input_text = input_text.lower()
-    return [w for w in input_text.translate(str.maketrans(dict.fromkeys(filters, split))).split(split) if w]
+    table: dict[str, str | int | None] = dict.fromkeys(filters, split)
+    return [w for w in input_text.translate(str.maketrans(table)).split(split) if w]
 
 
 def one_hot(
@@ -373,7 +374,7 @@ class Tokenizer:
         """The number of words without one."""
         if self.oov_token is None:
             return None
-        found = self._encoder().encode_lists([[self.oov_token]], b"", False, False, 0, None)[0]
+        found = self._encoder().encode_lists([[self.oov_token]], "", False, False, 0, None)[0]
         if found:
             return found[0]
         return 1 if self._fitted and self._numbers is self._words else None
@@ -383,14 +384,14 @@ class Tokenizer:
             registry.warn("texts is one string, so each of its characters is a text; did you mean [text]?")
         return list(texts)
 
-    def _readable(self, texts: list[Any]) -> tuple[list[Any], bytes, bool, bool]:
+    def _readable(self, texts: list[Any]) -> tuple[list[Any], str, bool, bool]:
         """Texts, separators, lower and char_level for the vocabulary. What it cannot split, is split here."""
         if self.char_level:
-            return texts, b"", self.lower, True
+            return texts, "", self.lower, True
         ends = "".join(self.filters)
         if self.analyzer is None and len(self.split) == 1 and (ends + self.split).isascii():
-            return texts, (ends + self.split).encode(), self.lower, False
-        return [self._split_words(text) for text in texts], b"", False, False
+            return texts, ends + self.split, self.lower, False
+        return [self._split_words(text) for text in texts], "", False, False
 
     def _split_words(self, text: Any) -> Any:
         if isinstance(text, (list, tuple)):
