@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 __version__: str = _core.info()["version"]
 
 _ROOMS = (
-    "autograd", "base", "benchmark", "blocks", "callbacks", "config", "constraints", "curriculum", "datasets",
-    "embeddings", "files",
-    "initializers", "layers", "linear_model", "losses", "metrics", "models", "ops", "optimizers", "plots", "random",
-    "reference", "regularizers", "replay", "schedules", "sparse", "threads", "training", "utils",
+    "adversarial", "autograd", "base", "benchmark", "blocks", "callbacks", "config", "constraints", "curriculum",
+    "datasets", "embeddings", "ensemble", "files", "initializers", "layers", "linear_model", "losses", "metrics",
+    "models", "ops", "optimizers", "plots", "preprocessing", "random", "reference", "regularizers", "replay",
+    "schedules", "sparse", "threads", "training", "utils", "wrappers",
 )  # fmt: skip
 _NAMES = {
     "grad": "autograd",

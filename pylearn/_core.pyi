@@ -4,9 +4,10 @@ The compiled core of pylearn: tensors, ops, autograd, capture.
 """
 from __future__ import annotations
 import collections.abc
+import numpy.typing
 import numpy as np
 import typing
-__all__: list[str] = ['Plan', 'PlanState', 'Tensor', 'Update', 'abandon_recording', 'abs', 'absolute_error', 'adadelta_update', 'adagrad_update', 'adam_update', 'adamax_update', 'adaptive_avg_pool2d', 'adaptive_max_pool2d', 'add', 'all', 'any', 'arccos', 'arcsin', 'arctan', 'arctan2', 'argmax', 'argmin', 'argsort', 'asarray', 'assign', 'assign_add', 'avg_pool1d', 'avg_pool2d', 'batch_norm', 'batch_norm_backward', 'batch_norm_inference', 'binary_cross_entropy', 'bincount', 'broadcast_to', 'cast', 'ceil', 'cholesky', 'clip', 'concatenate', 'conv1d', 'conv1d_transpose', 'conv2d', 'conv2d_backward', 'conv2d_transpose', 'copy', 'copysign', 'cos', 'cosh', 'csr_matmul', 'cumsum', 'default_generator', 'depthwise_conv2d', 'det', 'detach', 'diag', 'diagonal', 'digamma', 'divide', 'dropout', 'eigh', 'elu', 'embedding', 'embedding_backward', 'embedding_backward_sparse', 'enter_grad', 'equal', 'erf', 'erfc', 'exit_grad', 'exp', 'expand_dims', 'expm1', 'flip', 'floor', 'floor_divide', 'fma_peak', 'fmod', 'from_dlpack', 'gelu', 'global_avg_pool1d', 'global_avg_pool2d', 'global_max_pool1d', 'global_max_pool2d', 'grad_enabled', 'grad_scope', 'gradients', 'gram', 'greater', 'greater_equal', 'group_norm', 'group_norm_backward', 'gru', 'gru_backward', 'gru_cell', 'hard_sigmoid', 'huber', 'hypot', 'info', 'inv', 'is_recording', 'isfinite', 'isinf', 'isnan', 'layer_norm', 'layer_norm_backward', 'leaky_relu', 'less', 'less_equal', 'lgamma', 'linear', 'linear_backward', 'lion_update', 'log', 'log10', 'log1p', 'log2', 'log_softmax', 'log_softmax_backward', 'logaddexp', 'logdet', 'logical_and', 'logical_not', 'logical_or', 'logical_xor', 'logits_of', 'logsumexp', 'lstm', 'lstm_backward', 'lstm_cell', 'lstm_cell_backward', 'lstsq', 'make_generator', 'matmul', 'matmul_backward', 'matmul_bf16', 'max', 'max_pool1d', 'max_pool2d', 'maximum', 'mean', 'memory', 'min', 'minimum', 'multiply', 'nadam_update', 'negative', 'no_grad', 'not_equal', 'num_threads', 'one_hot', 'op_names', 'pad', 'pinv', 'pixel_shuffle', 'pixel_unshuffle', 'pointwise_loss', 'pointwise_loss_backward', 'power', 'prod', 'qr', 'random_draw', 'random_integers', 'random_seed', 'reciprocal', 'relu', 'remainder', 'reshape', 'resize2d', 'rms_norm', 'rms_norm_backward', 'rmsprop_update', 'round', 'rsqrt', 'scaled_dot_product_attention', 'scaled_dot_product_attention_backward', 'searchsorted', 'selu', 'set_fusion', 'set_num_threads', 'sgd_update', 'sigmoid', 'sign', 'silu', 'simple_rnn', 'simple_rnn_backward', 'simple_rnn_cell', 'sin', 'sinh', 'slice', 'slogdet', 'softmax', 'softmax_backward', 'softmax_cross_entropy', 'softmax_cross_entropy_backward', 'softplus', 'softsign', 'solve', 'solve_triangular', 'sort', 'sparse_adagrad_update', 'sparse_adam_update', 'sparse_sgd_update', 'split', 'sqrt', 'square', 'squared_error', 'squeeze', 'stack', 'std', 'stop_gradient', 'stream', 'subtract', 'sum', 'svd', 'take', 'take_along_axis', 'tan', 'tanh', 'topk', 'trace', 'transpose', 'tril', 'trim_memory', 'triu', 'trunc', 'upsample1d', 'upsample2d', 'var', 'watch', 'watch_parameter', 'where']
+__all__: list[str] = ['Plan', 'PlanState', 'Tensor', 'Update', 'Vocabulary', 'abandon_recording', 'abs', 'absolute_error', 'adadelta_update', 'adagrad_update', 'adam_update', 'adamax_update', 'adaptive_avg_pool2d', 'adaptive_max_pool2d', 'add', 'all', 'any', 'arccos', 'arcsin', 'arctan', 'arctan2', 'argmax', 'argmin', 'argsort', 'asarray', 'assign', 'assign_add', 'avg_pool1d', 'avg_pool2d', 'batch_norm', 'batch_norm_backward', 'batch_norm_inference', 'binary_cross_entropy', 'bincount', 'broadcast_to', 'cast', 'ceil', 'cholesky', 'clip', 'concatenate', 'conv1d', 'conv1d_transpose', 'conv2d', 'conv2d_backward', 'conv2d_transpose', 'copy', 'copysign', 'cos', 'cosh', 'count_numbers', 'csr_matmul', 'cumsum', 'default_generator', 'depthwise_conv2d', 'det', 'detach', 'diag', 'diagonal', 'digamma', 'divide', 'dropout', 'eigh', 'elu', 'embedding', 'embedding_backward', 'embedding_backward_sparse', 'enter_grad', 'equal', 'erf', 'erfc', 'exit_grad', 'exp', 'expand_dims', 'expm1', 'flip', 'floor', 'floor_divide', 'fma_peak', 'fmod', 'from_dlpack', 'gelu', 'global_avg_pool1d', 'global_avg_pool2d', 'global_max_pool1d', 'global_max_pool2d', 'grad_enabled', 'grad_scope', 'gradients', 'gram', 'greater', 'greater_equal', 'group_norm', 'group_norm_backward', 'gru', 'gru_backward', 'gru_cell', 'hard_sigmoid', 'huber', 'hypot', 'info', 'inv', 'is_recording', 'isfinite', 'isinf', 'isnan', 'layer_norm', 'layer_norm_backward', 'leaky_relu', 'less', 'less_equal', 'lgamma', 'linear', 'linear_backward', 'lion_update', 'log', 'log10', 'log1p', 'log2', 'log_softmax', 'log_softmax_backward', 'logaddexp', 'logdet', 'logical_and', 'logical_not', 'logical_or', 'logical_xor', 'logits_of', 'logsumexp', 'lstm', 'lstm_backward', 'lstm_cell', 'lstm_cell_backward', 'lstsq', 'make_generator', 'matmul', 'matmul_backward', 'matmul_bf16', 'max', 'max_pool1d', 'max_pool2d', 'maximum', 'mean', 'memory', 'min', 'minimum', 'multiply', 'nadam_update', 'negative', 'no_grad', 'not_equal', 'num_threads', 'one_hot', 'op_names', 'pad', 'pinv', 'pixel_shuffle', 'pixel_unshuffle', 'pointwise_loss', 'pointwise_loss_backward', 'power', 'prod', 'qr', 'random_draw', 'random_integers', 'random_seed', 'reciprocal', 'relu', 'remainder', 'reshape', 'resize2d', 'rms_norm', 'rms_norm_backward', 'rmsprop_update', 'round', 'rsqrt', 'scaled_dot_product_attention', 'scaled_dot_product_attention_backward', 'searchsorted', 'selu', 'set_fusion', 'set_num_threads', 'sgd_update', 'sigmoid', 'sign', 'silu', 'simple_rnn', 'simple_rnn_backward', 'simple_rnn_cell', 'sin', 'sinh', 'slice', 'slogdet', 'softmax', 'softmax_backward', 'softmax_cross_entropy', 'softmax_cross_entropy_backward', 'softplus', 'softsign', 'solve', 'solve_triangular', 'sort', 'sparse_adagrad_update', 'sparse_adam_update', 'sparse_sgd_update', 'split', 'sqrt', 'square', 'squared_error', 'squeeze', 'stack', 'std', 'stop_gradient', 'stream', 'subtract', 'sum', 'svd', 'take', 'take_along_axis', 'tan', 'tanh', 'topk', 'trace', 'transpose', 'tril', 'trim_memory', 'triu', 'trunc', 'upsample1d', 'upsample2d', 'var', 'watch', 'watch_parameter', 'where']
 class Tensor:
     """
     An array that ops can be recorded on.
@@ -327,6 +328,42 @@ class Update:
     @waiting.setter
     def waiting(self, arg1: typing.SupportsInt | typing.SupportsIndex) -> None:
         ...
+class Vocabulary:
+    """
+    Words in the order they were first seen, counted. Texts are strings or lists of words; separators are ASCII characters.
+    """
+    def __init__(self) -> None:
+        ...
+    def add(self, words: typing.Any, counts: typing.Annotated[numpy.typing.ArrayLike, numpy.int64], documents: typing.Annotated[numpy.typing.ArrayLike, numpy.int64]) -> None:
+        """
+        Add words counted elsewhere.
+        """
+    def by_count(self) -> numpy.typing.NDArray[numpy.int64]:
+        """
+        Positions of the words, most frequent first, then first seen.
+        """
+    def count(self, texts: typing.Any, separators: str, lower: bool, characters: bool) -> None:
+        """
+        Count the words of these documents. TypeError for anything but text.
+        """
+    def counts(self) -> numpy.typing.NDArray[numpy.int64]:
+        ...
+    def documents(self) -> numpy.typing.NDArray[numpy.int64]:
+        ...
+    def encode(self, texts: typing.Any, separators: str, lower: bool, characters: bool, limit: typing.SupportsInt | typing.SupportsIndex, other: typing.Any) -> tuple[numpy.typing.NDArray[numpy.int64], numpy.typing.NDArray[numpy.int64]]:
+        """
+        (numbers, starts): of document d, numbers[starts[d]:starts[d + 1]]. A word that is unknown, or whose number is `limit` or more (0: no limit), becomes `other`, or is left out.
+        """
+    def encode_lists(self, texts: typing.Any, separators: str, lower: bool, characters: bool, limit: typing.SupportsInt | typing.SupportsIndex, other: typing.Any) -> list:
+        """
+        encode, as a list of integers for each document.
+        """
+    def set_numbers(self, numbers: typing.Annotated[numpy.typing.ArrayLike, numpy.int64]) -> None:
+        """
+        The number of each word, for encode.
+        """
+    def words(self) -> list:
+        ...
 def abandon_recording(why: str) -> None:
     ...
 def abs(x, *, out = None) -> typing.Any:
@@ -500,6 +537,10 @@ def cos(x, *, out = None) -> typing.Any:
 def cosh(x, *, out = None) -> typing.Any:
     """
     Hyperbolic cosine.
+    """
+def count_numbers(values: typing.Annotated[numpy.typing.ArrayLike, numpy.int64], starts: typing.Annotated[numpy.typing.ArrayLike, numpy.int64], columns: typing.SupportsInt | typing.SupportsIndex) -> tuple[numpy.typing.NDArray[numpy.int64], numpy.typing.NDArray[numpy.int64], numpy.typing.NDArray[numpy.int64]]:
+    """
+    How often each number below `columns` occurs in each row: (indptr, indices, counts) of a CSR matrix.
     """
 def csr_matmul(indptr, indices, values, rows, cols, x, transpose = False, *, out = None) -> typing.Any:
     """

@@ -17,7 +17,7 @@ import numpy as np
 from pylearn import validation
 from pylearn.validation import NotFittedError
 
-__all__ = ["Estimator", "NotFittedError", "Regressor", "clone", "r2_score"]
+__all__ = ["Classifier", "Estimator", "NotFittedError", "Regressor", "accuracy_score", "clone", "r2_score"]
 
 
 class Estimator:
@@ -31,22 +31,24 @@ class Estimator:
     _multi_output = False
     _requires_y = False
     _sparse = False
+    _nd = False  # rows of several axes
 
-    @classmethod
-    def _parameter_names(cls) -> list[str]:
+    def _defaults(self) -> dict[str, Any]:
+        """Parameters by name, sorted, and their defaults."""
+        cls = type(self)
         if cls.__init__ is object.__init__:
-            return []
+            return {}
         parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]
         loose = [p.name for p in parameters if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
         if loose:
             raise TypeError(f"{cls.__name__}.__init__ must name each parameter, it has *{', *'.join(loose)}")
-        return sorted(p.name for p in parameters)
+        return {p.name: p.default for p in sorted(parameters, key=lambda p: p.name)}
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Constructor parameters by name; with ``deep``, also ``name__inner`` of nested estimators."""
         params: dict[str, Any] = {}
-        for name in self._parameter_names():
-            value = getattr(self, name)
+        for name, default in self._defaults().items():
+            value = getattr(self, name, default)
             if deep and hasattr(value, "get_params") and not isinstance(value, type):
                 params.update({f"{name}__{inner}": v for inner, v in value.get_params().items()})
             params[name] = value
@@ -58,7 +60,7 @@ class Estimator:
         Raises:
             ValueError: a name that is not a parameter; the message lists those there are.
         """
-        names = self._parameter_names()
+        names = list(self._defaults())
         nested: dict[str, dict[str, Any]] = {}
         for key, value in params.items():
             name, is_nested, inner = key.partition("__")
@@ -75,11 +77,11 @@ class Estimator:
         return self
 
     def __repr__(self) -> str:
-        signature = inspect.signature(type(self).__init__).parameters
+        defaults = self._defaults()
         shown = (
             f"{name}={value!r}"
             for name, value in self.get_params(deep=False).items()
-            if not _same(value, signature[name].default)
+            if not _same(value, defaults[name])
         )
         return f"{type(self).__name__}({', '.join(shown)})"
 
@@ -105,22 +107,41 @@ class Estimator:
                 f"This {type(self).__name__} instance is not fitted yet: call fit(X, y) first."
             )
 
-    def _check_fit(self, X: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
+    def _check_fit_labels(self, X: Any, y: Any) -> tuple[Any, np.ndarray]:
+        """Check training data of a classifier and record ``classes_``, too.
+
+        Returns:
+            X (N, D) float64, or CSR where the estimator takes sparse data and got it; (N,) positions in ``classes_``.
+        """
+        if y is None:
+            raise ValueError(f"[{self._name}] requires y to be passed, but the target y is None.")
+        validation.record_features(self, X)
+        X = validation.check_X(X, owner=self._name, sparse=self._sparse, nd=self._nd)
+        self.classes_, codes = validation.check_labels(y, X.shape[0], owner=self._name)
+        self.n_features_in_ = X.shape[1]
+        return X, codes
+
+    def _check_fit(self, X: Any, y: Any) -> tuple[Any, np.ndarray]:
         """Check training data and record ``n_features_in_`` and ``feature_names_in_``.
 
         Returns:
             X (N, D) float64, y (N,) or, for multi-output estimators, (N, K) float64.
         """
         validation.record_features(self, X)
-        X, y = validation.check_X_y(X, y, owner=self._name, multi_output=self._multi_output)
+        X, y = validation.check_X_y(
+            X, y, owner=self._name, multi_output=self._multi_output, sparse=self._sparse, nd=self._nd
+        )
         self.n_features_in_ = X.shape[1]
         return X, y
 
-    def _check_predict(self, X: Any) -> np.ndarray:
-        """Check data for a fitted estimator: X (N, D) float64 with the features seen in ``fit``."""
+    def _check_predict(self, X: Any) -> Any:
+        """Check data for a fitted estimator: X (N, D) float64 with the features seen in ``fit``.
+
+        Where the estimator takes sparse data, sparse X comes back as CSR.
+        """
         self._check_fitted()
         validation.match_features(self, X)
-        X = validation.check_X(X, owner=self._name)
+        X = validation.check_X(X, owner=self._name, sparse=self._sparse, nd=self._nd)
         if X.shape[1] != self.n_features_in_:
             raise ValueError(
                 f"X has {X.shape[1]} features, but {self._name} is expecting "
@@ -146,6 +167,35 @@ class Regressor(Estimator, abc.ABC):
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """R² of ``predict(X)`` against ``y``, the mean over outputs; see :func:`r2_score`."""
         return r2_score(y, self.predict(X), sample_weight)
+
+
+class Classifier(Estimator, abc.ABC):
+    """An estimator of labels, sorted in ``classes_``; ``score`` is the accuracy."""
+
+    _kind = "classifier"
+    _requires_y = True
+
+    @abc.abstractmethod
+    def predict(self, X: Any) -> np.ndarray:
+        """X (N, D) → labels (N,)."""
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """The share of rows whose label ``predict(X)`` gives; see :func:`accuracy_score`."""
+        return accuracy_score(y, self.predict(X), sample_weight)
+
+
+def accuracy_score(y: Any, predicted: Any, sample_weight: Any = None) -> float:
+    """Σw [y = ŷ] / Σw for labels of any kind, (N,) both.
+
+    Raises:
+        ValueError: shapes differ, no rows.
+    """
+    truth, guess = (np.asarray(labels) for labels in (y, predicted))
+    truth = truth[:, 0] if truth.ndim == 2 and truth.shape[1] == 1 else truth
+    if truth.shape != guess.shape or truth.ndim != 1 or not len(truth):
+        raise ValueError(f"[accuracy_score] y has shape {truth.shape}, the prediction {guess.shape}")
+    weight = validation.check_sample_weight(sample_weight, len(truth), owner="accuracy_score")
+    return float(np.average(truth == guess, weights=weight))
 
 
 def r2_score(y: Any, predicted: Any, sample_weight: Any = None) -> float:

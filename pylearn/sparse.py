@@ -15,6 +15,7 @@ import numpy as np
 
 from pylearn import _core
 from pylearn._core import Tensor
+from pylearn._lazy import optional
 
 __all__ = ["CSR"]
 
@@ -64,6 +65,16 @@ class CSR:
         """From any SciPy sparse matrix (converted to CSR when it is another kind)."""
         m = matrix.tocsr()
         return cls(m.indptr, m.indices, m.data, m.shape)
+
+    def to_scipy(self) -> Any:
+        """The same as ``scipy.sparse.csr_matrix``, over the same memory.
+
+        Raises:
+            ImportError: SciPy is absent.
+        """
+        scipy = optional("scipy.sparse", "sklearn", "CSR.to_scipy")
+        arrays = (self.values.numpy(), self.indices.numpy(), self.indptr.numpy())
+        return scipy.csr_matrix(arrays, self.shape)
 
     @property
     def nnz(self) -> int:

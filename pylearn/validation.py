@@ -13,33 +13,40 @@ from typing import Any
 
 import numpy as np
 
+from pylearn.sparse import CSR
+
 
 class NotFittedError(ValueError, AttributeError):
     """An estimator is used before ``fit``."""
 
 
-def check_X(X: Any, owner: str, *, min_rows: int = 1) -> np.ndarray:
+def check_X(X: Any, owner: str, *, sparse: bool = False, nd: bool = False) -> Any:
     """Check a feature matrix.
 
     Args:
         X: (N, D) numbers: array, nested lists, DataFrame, tensor. Booleans and integers are converted.
         owner: name of the estimator, for messages.
-        min_rows: fewest rows accepted.
+        sparse: also take sparse matrices, SciPy's or CSR.
+        nd: also take rows of several axes, such as images.
 
     Returns:
-        float64 (N, D); ``X`` itself when it is one already.
+        float64 (N, D), ``X`` itself when it is one already; a CSR of float64 for a sparse matrix.
 
     Raises:
-        TypeError: sparse matrices, values that are not numbers.
+        TypeError: sparse matrices without ``sparse``, values that are not numbers.
         ValueError: not two axes, no rows or columns, complex values, NaN or infinity.
     """
+    if sparse and (isinstance(X, CSR) or hasattr(X, "tocsr")):
+        matrix = _sparse(X, owner)
+        _check_extent(matrix.shape, owner)
+        return matrix
     if hasattr(X, "tocsr") or hasattr(X, "toarray"):
         raise TypeError(
             f"[{owner}] X is a sparse matrix ({type(X).__name__}), but dense data is required. "
             "Use X.toarray() to convert it, memory permitting."
         )
     array = _numeric(X, owner, "X")
-    if array.ndim != 2:
+    if array.ndim != 2 and not (nd and array.ndim > 2):
         fix = {
             0: "Reshape your data with X.reshape(1, -1) or pass a list of rows.",
             1: "Reshape your data either using X.reshape(-1, 1) if it has a single feature "
@@ -49,17 +56,39 @@ def check_X(X: Any, owner: str, *, min_rows: int = 1) -> np.ndarray:
             f"[{owner}] Expected 2D array of samples by features, got {array.ndim}D array of shape "
             f"{array.shape} instead. {fix}"
         )
-    if array.shape[0] < min_rows:
-        raise ValueError(
-            f"[{owner}] X has {array.shape[0]} sample(s) (shape={array.shape}) while a minimum of "
-            f"{min_rows} is required."
-        )
-    if array.shape[1] < 1:
-        raise ValueError(
-            f"[{owner}] X has 0 feature(s) (shape={array.shape}) while a minimum of 1 is required."
-        )
+    _check_extent(array.shape, owner)
     _check_finite(array, owner, "X", getattr(X, "columns", None))
     return array
+
+
+def _check_extent(shape: tuple[int, ...], owner: str) -> None:
+    if shape[0] < 1:
+        raise ValueError(f"[{owner}] X has 0 sample(s) (shape={shape}) while a minimum of 1 is required.")
+    if 0 in shape[1:]:
+        raise ValueError(f"[{owner}] X has 0 feature(s) (shape={shape}) while a minimum of 1 is required.")
+
+
+def _sparse(X: Any, owner: str) -> CSR:
+    """A sparse matrix as CSR of finite float64 values."""
+    if not isinstance(X, CSR):
+        if len(X.shape) != 2:
+            raise ValueError(f"[{owner}] Expected 2D array, got {len(X.shape)}D sparse array instead.")
+        X = X.tocsr()
+        if X.dtype.kind == "c":
+            raise ValueError(f"[{owner}] Complex data not supported: X is {X.dtype}.")
+        X = CSR(X.indptr, X.indices, X.data.astype(np.float64, copy=False), X.shape)
+    elif X.dtype != np.float64:
+        X = CSR(X.indptr, X.indices, X.values.numpy().astype(np.float64), X.shape)
+    values = X.values.numpy()
+    if not np.isfinite(values).all():
+        first = int(np.argmin(np.isfinite(values)))
+        row = int(np.searchsorted(X.indptr.numpy(), first, side="right")) - 1
+        value = "NaN" if np.isnan(values[first]) else "infinity"
+        place = f"row {row}, column {int(X.indices.numpy()[first])}"
+        raise ValueError(
+            f"[{owner}] Input X contains {value}, first at {place}. Drop or fill those rows first."
+        )
+    return X
 
 
 def check_y(y: Any, owner: str, *, multi_output: bool = False, name: str = "y") -> np.ndarray:
@@ -77,17 +106,12 @@ def check_y(y: Any, owner: str, *, multi_output: bool = False, name: str = "y") 
     if hasattr(y, "tocsr"):
         raise TypeError(f"[{owner}] {name} is a sparse matrix; pass {name}.toarray().")
     array = _numeric(y, owner, name)
-    if array.ndim == 2 and not multi_output and array.shape[1] == 1:
-        warnings.warn(
-            f"[{owner}] A column-vector {name} was passed when a 1d array was expected. "
-            f"Please change the shape of {name} to (n_samples,), for example using ravel().",
-            _sklearn_class("DataConversionWarning", UserWarning),
-            stacklevel=4,
+    if not multi_output:
+        array = _flat(array, owner, name)
+    if array.ndim not in (1, 2):
+        raise ValueError(
+            f"[{owner}] bad input shape {array.shape}: {name} should be (n_samples,) or (n_samples, n_outputs)."
         )
-        array = array[:, 0]
-    if array.ndim not in ((1, 2) if multi_output else (1,)):
-        allowed = "(n_samples,) or (n_samples, n_outputs)" if multi_output else "(n_samples,)"
-        raise ValueError(f"[{owner}] bad input shape {array.shape}: {name} should be {allowed}.")
     if array.ndim == 2 and array.shape[1] == 0:
         raise ValueError(f"[{owner}] {name} has shape {array.shape}: no outputs.")
     _check_finite(array, owner, name, None)
@@ -95,19 +119,116 @@ def check_y(y: Any, owner: str, *, multi_output: bool = False, name: str = "y") 
 
 
 def check_X_y(
-    X: Any, y: Any, owner: str, *, multi_output: bool = False, min_rows: int = 1
-) -> tuple[np.ndarray, np.ndarray]:
+    X: Any, y: Any, owner: str, *, multi_output: bool = False, sparse: bool = False, nd: bool = False
+) -> tuple[Any, np.ndarray]:
     """:func:`check_X` and :func:`check_y`, and as many rows in both."""
     if y is None:
         raise ValueError(f"[{owner}] requires y to be passed, but the target y is None.")
-    X = check_X(X, owner, min_rows=min_rows)
+    X = check_X(X, owner, sparse=sparse, nd=nd)
     y = check_y(y, owner, multi_output=multi_output)
-    if len(X) != len(y):
+    if X.shape[0] != len(y):
         raise ValueError(
-            f"[{owner}] inconsistent numbers of samples: X has {len(X)} rows, y has {len(y)}; "
+            f"[{owner}] inconsistent numbers of samples: X has {X.shape[0]} rows, y has {len(y)}; "
             "each row of X needs one target."
         )
     return X, y
+
+
+def check_labels(y: Any, n_rows: int, owner: str) -> tuple[np.ndarray, np.ndarray]:
+    """Check the labels of a classifier: numbers, strings or booleans, (N,); a column vector with a warning.
+
+    Returns:
+        the labels that occur, sorted, and (N,) positions in them.
+
+    Raises:
+        TypeError, ValueError: numbers that are not whole, NaN or infinity, labels that cannot be ordered, another
+            shape or length.
+    """
+    if hasattr(y, "tocsr"):
+        raise TypeError(f"[{owner}] y is a sparse matrix; pass y.toarray().")
+    try:
+        array = np.asarray(y)
+    except ValueError as error:
+        raise ValueError(f"[{owner}] y is not a rectangular array: {error}") from None
+    array = _flat(array, owner, "y")
+    if len(array) != n_rows:
+        raise ValueError(
+            f"[{owner}] inconsistent numbers of samples: X has {n_rows} rows, y has {len(array)}; "
+            "each row of X needs one target."
+        )
+    if array.dtype.kind == "c":
+        raise ValueError(f"[{owner}] Complex data not supported: y is {array.dtype}.")
+    if array.dtype == object and not any(isinstance(label, str) for label in array):
+        array = _from_objects(y, array, owner, "y")
+        array = array.astype(np.int64) if (array == np.rint(array)).all() else array
+    if array.dtype.kind == "f":
+        _check_finite(array, owner, "y", None)
+        if (array != np.rint(array)).any():
+            first = int(np.argmax(array != np.rint(array)))
+            raise ValueError(
+                f"[{owner}] Unknown label type: continuous (y[{first}] is {array[first]:g}). A classifier expects "
+                "discrete classes; use a regressor for numbers."
+            )
+    try:
+        classes, codes = np.unique(array, return_inverse=True)
+    except TypeError as error:
+        raise ValueError(f"[{owner}] Unknown label type: labels of y cannot be ordered ({error})") from None
+    return classes, codes
+
+
+def _flat(array: np.ndarray, owner: str, name: str) -> np.ndarray:
+    """(N,) of (N,) or, with a warning, (N, 1)."""
+    if array.ndim == 2 and array.shape[1] == 1:
+        warnings.warn(
+            f"A column-vector {name} was passed when a 1d array was expected by {owner}. "
+            f"Please change the shape of {name} to (n_samples,), for example using ravel().",
+            _sklearn_class("DataConversionWarning", UserWarning),
+            stacklevel=5,
+        )
+        array = array[:, 0]
+    if array.ndim != 1:
+        raise ValueError(
+            f"[{owner}] bad input shape {array.shape}: {name} should be a 1d array (n_samples,)."
+        )
+    return array
+
+
+def check_class_weight(
+    class_weight: Any, classes: np.ndarray, codes: np.ndarray, weight: np.ndarray, owner: str
+) -> np.ndarray | None:
+    """The weight of each class, (K,), or None.
+
+    Args:
+        class_weight: None, ``"balanced"`` or a dict from label to weight; labels without one count 1.
+        classes: (K,) labels.
+        codes: (N,) positions in them.
+        weight: (N,) weights of the rows.
+
+    Raises:
+        ValueError: something else, a label that does not occur while another has no weight, a negative weight.
+    """
+    if class_weight is None:
+        return None
+    if isinstance(class_weight, str) and class_weight == "balanced":
+        counts = np.bincount(codes, weight, minlength=len(classes))
+        return np.where(counts > 0, counts.sum() / (len(classes) * np.where(counts > 0, counts, 1)), 1.0)
+    if not isinstance(class_weight, dict):
+        raise ValueError(f"[{owner}] class_weight must be None, 'balanced' or a dict, got {class_weight!r}")
+    given = dict(class_weight)
+    found = np.array([float(given.pop(label, np.nan)) for label in classes.tolist()])
+    if given and np.isnan(found).any():
+        raise ValueError(
+            f"[{owner}] class_weight has the label {next(iter(given))!r}, which y does not have, and none for "
+            f"{classes[np.isnan(found)].tolist()[0]!r}"
+        )
+    if (found < 0).any():
+        raise ValueError(f"[{owner}] class_weight must not be negative, got {class_weight!r}")
+    return np.where(np.isnan(found), 1.0, found)
+
+
+def warn_not_converged(message: str) -> None:
+    """Warn that a fit ended early, in scikit-learn's class where it is loaded."""
+    warnings.warn(message, _sklearn_class("ConvergenceWarning", UserWarning), stacklevel=3)
 
 
 def check_sample_weight(sample_weight: Any, n_rows: int, owner: str) -> np.ndarray | None:

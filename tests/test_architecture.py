@@ -18,7 +18,8 @@ CPP_ROOMS = {
     "kernels": {"kernels", "core"},
     "ops": {"ops", "kernels", "core"},
     "autograd": {"autograd", "ops", "core"},
-    "bindings": {"bindings", "autograd", "ops", "kernels", "core"},
+    "text": {"text", "core"},
+    "bindings": {"bindings", "text", "autograd", "ops", "kernels", "core"},
 }
 # What a kernel may know of core: no Tensor, no exception. dispatch.cpp is ordinary code.
 KERNEL_CORE = {"core/dtype.h", "core/device.h", "core/parallel.h"}
@@ -32,7 +33,18 @@ PYTHON_LEVELS = [
     {"initializers", "regularizers", "activations", "schedules", "losses", "metrics", "optimizers", "layers"},
     {"callbacks", "training", "preprocessing", "datasets", "plots", "blocks"},
     {"models", "linear_model", "export"},
-    {"generative", "bayes", "text", "vision", "transfer", "tree", "ensemble", "mixture"},
+    {
+        "wrappers",
+        "adversarial",
+        "generative",
+        "bayes",
+        "text",
+        "vision",
+        "transfer",
+        "tree",
+        "ensemble",
+        "mixture",
+    },
     {"curriculum", "benchmark", "cli"},
     {"__init__", "__main__"},
 ]

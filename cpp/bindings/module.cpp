@@ -100,6 +100,7 @@ PYBIND11_MODULE(_core, m) {
   bind_autograd(m);
   bind_capture(m);
   bind_update(m);
+  bind_text(m);
   bind_ceiling(m);
 
   m.def(

@@ -52,7 +52,8 @@ void csr_columns(const CsrGemmArgs& g) {
   const T *values = static_cast<const T*>(g.values), *x = static_cast<const T*>(g.x);
   T* const y = static_cast<T*>(g.y);
   const int64_t work = g.indptr[g.rows] * g.n;
-  const int64_t blocks = larger(1, smaller(kCsrColumnBlocks, work / kCsrGrain));
+  const int64_t most = smaller(kCsrColumnBlocks, int64_t{num_threads()});  // one thread walks once
+  const int64_t blocks = larger(1, smaller(most, work / kCsrGrain));
   const int64_t grain = blocks_of(g.cols, blocks);
   parallel_for(g.cols, grain, [&](int64_t begin, int64_t end) {
     __builtin_memset(y + begin * g.n, 0, static_cast<size_t>((end - begin) * g.n) * sizeof(T));

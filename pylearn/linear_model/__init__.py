@@ -2,7 +2,7 @@
 
 from pylearn._lazy import attach
 
-ALL = {"LinearRegression": "least_squares"}  # public name: module
+ALL = {"LinearRegression": "least_squares", "LogisticRegression": "logistic"}  # public name: module
 
 __all__ = list(ALL)
-__getattr__, __dir__ = attach(__name__, sorted({*ALL.values(), "nnls"}), ALL)
+__getattr__, __dir__ = attach(__name__, sorted({*ALL.values(), "lbfgs", "nnls"}), ALL)

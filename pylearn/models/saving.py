@@ -56,6 +56,19 @@ def classes() -> dict[str, type]:
     return {cls.__name__: cls for cls in [*layers.ALL, *blocks.ALL, *models.ALL]}
 
 
+def foreign_classes(model: Layer) -> dict[str, type]:
+    """Classes of layers in a model that a file may name only with custom objects."""
+    known = classes()
+    found: dict[str, type] = {}
+    waiting: list[Layer] = [model]
+    while waiting:
+        cls = type(waiting[-1])
+        if known.get(cls.__name__) is not cls:
+            found[cls.__name__] = cls
+        waiting += waiting.pop()._sublayers
+    return found
+
+
 def layer_from_config(spec: Mapping[str, Any]) -> Any:
     if not registry.is_config(spec):
         raise ValueError(f"not a layer's configuration: {str(spec)[:80]}")
@@ -134,15 +147,21 @@ def _pack(header: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> bytes:
     )  # fmt: skip
 
 
+def _read(path: str | os.PathLike[str]) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()
+
+
 def _unpack(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    return _parse(_read(path), os.fspath(path))
+
+
+def _parse(content: bytes, name: str) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Header and arrays of a file, each checked.
 
     Raises:
         ValueError: not a pylearn file, or damaged; names the file.
     """
-    with open(path, "rb") as file:
-        content = file.read()
-    name = os.fspath(path)
 
     def damaged(why: str) -> ValueError:
         return ValueError(f"{name} is damaged or not a pylearn file: {why}")
@@ -325,6 +344,11 @@ def _same_but_numbers(wanted: list[str], given: list[str]) -> dict[str, str] | N
 def save_model(
     model: Model, path: str | os.PathLike[str], overwrite: bool = True, include_optimizer: bool = True
 ) -> None:
+    _write(path, model_bytes(model, include_optimizer), overwrite)
+
+
+def model_bytes(model: Model, include_optimizer: bool = True) -> bytes:
+    """What a file of the model holds."""
     _need_built(model, "save")
     arrays = {f"weights/{name}": w.numpy() for name, w in named_weights(model).items()}
     header: dict[str, Any] = {
@@ -343,7 +367,7 @@ def save_model(
             state = optimizer.state() if optimizer.built else model._pending_state or {}
             header["optimizer"] = sorted(state)
             arrays.update({f"optimizer/{key}": np.asarray(value) for key, value in state.items()})
-    _write(path, _pack(header, arrays), overwrite)
+    return _pack(header, arrays)
 
 
 def load_model(path: str | os.PathLike[str], custom_objects: Any = None, compile: bool = True) -> Any:
@@ -365,8 +389,12 @@ def load_model(path: str | os.PathLike[str], custom_objects: Any = None, compile
     if kind in ("archive", "h5"):
         with registry.custom_objects(custom_objects):
             return keras_files.load_model(path, archive=kind == "archive")
-    header, arrays = _unpack(path)
-    source = os.fspath(path)
+    return model_from_bytes(_read(path), os.fspath(path), custom_objects, compile)
+
+
+def model_from_bytes(content: bytes, source: str, custom_objects: Any = None, compile: bool = True) -> Any:
+    """The model of ``model_bytes``; ``source`` names it in messages."""
+    header, arrays = _parse(content, source)
     if header.get("kind") != "model":
         raise ValueError(f"{source} holds weights only; make the model, then load_weights")
     generator = random.default_generator()
