@@ -27,6 +27,28 @@ PARTS = {
 _RATIO = 1100  # bytes that one byte of a compressed file can become, at most
 
 
+def check_heaps(content: Any, source: str) -> None:
+    """Walks the heaps that hold texts, over which the HDF5 library itself never comes to an end when they are damaged.
+
+    Args:
+        content: of the whole file, bytes or a memory map.
+
+    Raises:
+        ValueError: the objects of a heap do not fill it; names the file.
+    """
+    at = content.find(b"GCOL\x01\0\0\0")
+    while at >= 0:
+        end = at + int.from_bytes(content[at + 8 : at + 16], "little")
+        place, free = at + 16, False
+        while place + 16 <= min(end, len(content)) and not free:
+            size = int.from_bytes(content[place + 8 : place + 16], "little")
+            free = content[place : place + 2] == b"\0\0"  # the last object: what is left
+            place += size if free else 16 + -(-size // 8) * 8
+        if place != end and not (0 <= end - place < 16 and not free):
+            raise ValueError(f"{source} is damaged: the objects of its heap do not fill it")
+        at = content.find(b"GCOL\x01\0\0\0", at + 8)
+
+
 @contextlib.contextmanager
 def opened(file: Any, source: str) -> Iterator[Any]:
     """The HDF5 file of a binary file object.
