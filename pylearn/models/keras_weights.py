@@ -3,8 +3,8 @@
 A ``.weights.h5`` is a tree: ``layers/<class in snake case>[_n]/vars/0, 1, …``, counted per class in the order of
 ``model.layers``; each ``vars`` carries the layer's own name as an attribute. The older file has a flat list of
 arrays per layer. Only links inside the file are followed, and shapes are compared before anything is read. Bytes are
-interpreted by the HDF5 library, which a file made for it can still keep running for ever: read files of people you do not
-trust in a process that has a time limit.
+interpreted by the HDF5 library, which a file made for it can still keep running for ever: read files of people
+you do not trust in a process that has a time limit.
 """
 
 from __future__ import annotations
