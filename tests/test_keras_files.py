@@ -376,6 +376,20 @@ def test_arrays_that_are_not_in_the_file(tmp_path):
         assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights()))
 
 
+def test_heaps_that_have_no_end(tmp_path, parts):
+    """The HDF5 library reads on for ever where a text's length leads to an object of length 0."""
+    weights = bytearray(parts["model.weights.h5"])
+    heap = weights.find(b"GCOL")
+    weights[heap + 24] ^= 0x40  # the length of the first text
+    path = tmp_path / "m.weights.h5"
+    path.write_bytes(weights)
+    with pytest.raises(ValueError, match="the objects of its heap do not fill it"):
+        mlp(layers, models).load_weights(path)
+    archive_of(tmp_path / "m.keras", {**parts, "model.weights.h5": bytes(weights)})
+    with pytest.raises(ValueError, match="the objects of its heap do not fill it"):
+        load_model(tmp_path / "m.keras")
+
+
 def test_groups_in_a_circle(tmp_path, parts):
     weights = hdf5(lambda f: [f["layers/dense"].__setitem__(f"again{i}", f["layers"]) for i in range(9)])
     archive_of(tmp_path / "m.keras", {**parts, "model.weights.h5": weights})

@@ -339,3 +339,40 @@ def test_fifty_kills_while_a_checkpoint_is_overwritten(tmp_path):
     command = [sys.executable, "-c", KILLS, str(tmp_path / "w.pylearn")]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, cwd=tmp_path)
     assert done.stdout == "all 50 checkpoints whole\n", done.stderr
+
+
+def test_weights_by_name_and_mismatches(tmp_path):
+    def net(units, names, **kwargs):
+        return Sequential([Dense(5, input_shape=(6,), name=names[0]), Dense(units, name=names[1])], **kwargs)
+
+    old = net(3, ("body", "head"))
+    old.save_weights(tmp_path / "w.pylearn")
+    other = net(7, ("body", "other"))
+    first = other.get_weights()
+    with pytest.raises(ValueError, match="lacks 'other/bias'"):
+        other.load_weights(tmp_path / "w.pylearn")
+    assert same(other.get_weights(), first)
+    other.load_weights(tmp_path / "w.pylearn", by_name=True)
+    assert same(other.get_weights(), [*old.get_weights()[:2], *first[2:]])
+    wide = net(7, ("body", "head"))
+    first = wide.get_weights()
+    for options in ({}, {"by_name": True}):
+        with pytest.raises(ValueError, match=r"weight 'head/kernel' has shape \(5, 3\), the model \(5, 7\)"):
+            wide.load_weights(tmp_path / "w.pylearn", **options)
+        assert same(wide.get_weights(), first)  # all or nothing
+    for options in ({}, {"by_name": True}):
+        wide = net(7, ("body", "head"))
+        first = wide.get_weights()
+        with pytest.warns(UserWarning, match="left out what does not fit: head"):
+            wide.load_weights(tmp_path / "w.pylearn", skip_mismatch=True, **options)
+        assert same(wide.get_weights(), [*old.get_weights()[:2], *first[2:]])
+    with pytest.raises(ValueError, match="for none has the name of a layer"):
+        net(3, ("x", "y")).load_weights(tmp_path / "w.pylearn", by_name=True)
+
+
+def test_a_structure_larger_than_its_weights_takes_no_memory(tmp_path):
+    path = tmp_path / "m.pylearn"
+    small(path)
+    rewrite(path, lambda h: h["model"]["config"]["layers"][0]["config"].update(units=10**12))
+    with pytest.raises(ValueError, match=r"m\.pylearn is damaged: .*more than the weights it holds"):
+        load_model(path)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
+import mmap
 import os
 import zipfile
 import zlib
+from collections.abc import Iterator
 from typing import Any
 
 from pylearn.layers.naming import budget
@@ -20,30 +23,37 @@ _RATIO = 1100  # bytes that one compressed byte can become, at most
 
 def load_weights(load: Loading, path: str | os.PathLike[str], archive: bool) -> None:
     """Pairs the model's weights with those of a Keras file."""
-    with open(path, "rb") as file:
-        content = io.BytesIO(_member(file, load.source, _WEIGHTS)) if archive else file
-        with keras_weights.opened(content, load.source) as opened:
-            keras_weights.read(load, opened)
-            load.finish()
+    with open(path, "rb") as file, _weights(file, load.source, archive) as opened:
+        keras_weights.read(load, opened)
+        load.finish()
 
 
 def load_model(path: str | os.PathLike[str], archive: bool) -> Any:
     """The model of a ``.keras`` file or of a whole-model ``.h5``; not compiled."""
     source = os.fspath(path)
-    with open(path, "rb") as file:
-        text = _member(file, source, _CONFIG) if archive else None
-        content = io.BytesIO(_member(file, source, _WEIGHTS)) if archive else file
-        with keras_weights.opened(content, source) as opened:
-            if text is None:
-                text = opened.attrs.get("model_config")
-                if text is None:
-                    raise ValueError(f"{source} holds weights only; make the model, then load_weights")
-            with budget(keras_weights.held(opened), source):
-                model = keras_config.model_from(_json(text, source), source)
-            load = Loading(model, source)
-            keras_weights.read(load, opened)
-            load.finish()
+    with open(path, "rb") as file, _weights(file, source, archive) as opened:
+        text = _member(file, source, _CONFIG) if archive else opened.attrs.get("model_config")
+        if text is None:
+            raise ValueError(f"{source} holds weights only; make the model, then load_weights")
+        with budget(keras_weights.held(opened), source):
+            model = keras_config.model_from(_json(text, source), source)
+        load = Loading(model, source)
+        keras_weights.read(load, opened)
+        load.finish()
     return model
+
+
+@contextlib.contextmanager
+def _weights(file: Any, source: str, archive: bool) -> Iterator[Any]:
+    """The HDF5 file: the archive's, or the file itself."""
+    if archive:
+        content = _member(file, source, _WEIGHTS)
+        keras_weights.check_heaps(content, source)
+    else:
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+            keras_weights.check_heaps(mapped, source)
+    with keras_weights.opened(io.BytesIO(content) if archive else file, source) as opened:
+        yield opened
 
 
 def _json(text: Any, source: str) -> Any:

@@ -2,7 +2,9 @@
 
 A ``.weights.h5`` is a tree: ``layers/<class in snake case>[_n]/vars/0, 1, …``, counted per class in the order of
 ``model.layers``; each ``vars`` carries the layer's own name as an attribute. The older file has a flat list of
-arrays per layer. Only links inside the file are followed, and shapes are compared before anything is read.
+arrays per layer. Only links inside the file are followed, and shapes are compared before anything is read. Bytes are
+interpreted by the HDF5 library, which a file made for it can still keep running for ever: read files of people
+you do not trust in a process that has a time limit.
 """
 
 from __future__ import annotations
@@ -25,6 +27,28 @@ PARTS = {
     "MultiHeadAttention": ("query_dense", "key_dense", "value_dense", "output_dense"),
 }  # fmt: skip
 _RATIO = 1100  # bytes that one byte of a compressed file can become, at most
+
+
+def check_heaps(content: Any, source: str) -> None:
+    """Walks the heaps that hold texts, over which the HDF5 library itself never comes to an end when they are damaged.
+
+    Args:
+        content: of the whole file, bytes or a memory map.
+
+    Raises:
+        ValueError: the objects of a heap do not fill it; names the file.
+    """
+    at = content.find(b"GCOL\x01\0\0\0")
+    while at >= 0:
+        end = at + int.from_bytes(content[at + 8 : at + 16], "little")
+        place, free = at + 16, False
+        while place + 16 <= min(end, len(content)) and not free:
+            size = int.from_bytes(content[place + 8 : place + 16], "little")
+            free = content[place : place + 2] == b"\0\0"  # the last object: what is left
+            place += size if free else 16 + -(-size // 8) * 8
+        if place != end and not (0 <= end - place < 16 and not free):
+            raise ValueError(f"{source} is damaged: the objects of its heap do not fill it")
+        at = content.find(b"GCOL\x01\0\0\0", at + 8)
 
 
 @contextlib.contextmanager
