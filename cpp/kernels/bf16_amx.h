@@ -1,4 +1,4 @@
-// The bfloat16 product on Intel's tile registers (AMX): C in four tiles of 16 by 16 sums, 2 x 2, each fed by tiles of A
+// The bfloat16 product on Intel's tile registers (AMX), by intrinsics since no vector type stands for a tile: C in four tiles of 16 by 16 sums, 2 x 2, each fed by tiles of A
 // (16 rows, 16 pairs) and of B (16 pairs, 16 columns), which lie in the packed operands as they are. One instruction is
 // 16 x 16 x 32 multiply-adds in 16 cycles; two tiles of A and two of B are loaded for four of them.
 //

@@ -1,4 +1,4 @@
-// Stores past the caches, for results too large to be found there again: a line that is overwritten whole need not be
+// Results too large to be found in the caches again are stored past them: a line that is overwritten whole need not be
 // read first, a third of the traffic of a copy.
 #pragma once
 #include "kernels/vectors.h"
@@ -7,25 +7,6 @@ namespace pl::PL_ISA {
 namespace {
 
 inline constexpr int64_t kPastBytes = 32 << 20;  // of a result, from which on it goes past
-
-template <class T>
-PL_INLINE void store_past(T* p, vec<T> v) {  // p at a multiple of PL_VEC bytes
-#if PL_VEC == 64
-  _mm512_stream_si512(reinterpret_cast<__m512i*>(p), (__m512i)v);
-#elif PL_VEC == 32
-  _mm256_stream_si256(reinterpret_cast<__m256i*>(p), (__m256i)v);
-#elif defined(__x86_64__)
-  _mm_stream_si128(reinterpret_cast<__m128i*>(p), (__m128i)v);
-#else
-  store(p, v);
-#endif
-}
-// Such stores are not ordered with others: a task that made some ends with this.
-PL_INLINE void fence_past() {
-#if defined(__x86_64__)
-  _mm_sfence();
-#endif
-}
 
 // May rows of so many bytes, `bytes` in all, be stored past the caches, all their vectors whole?
 PL_INLINE bool rows_go_past(const void* out, int64_t bytes, int64_t row_bytes) {

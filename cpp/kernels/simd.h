@@ -423,6 +423,25 @@ PL_INLINE void store_n(T* p, vec<T> v, int64_t n) {
     if (i < n) p[i] = v[i];
 #endif
 }
+// Past the caches; p at a multiple of PL_VEC bytes.
+template <class T>
+PL_INLINE void store_past(T* p, vec<T> v) {
+#if PL_VEC == 64
+  _mm512_stream_si512(reinterpret_cast<__m512i*>(p), (__m512i)v);
+#elif PL_VEC == 32
+  _mm256_stream_si256(reinterpret_cast<__m256i*>(p), (__m256i)v);
+#elif defined(__x86_64__)
+  _mm_stream_si128(reinterpret_cast<__m128i*>(p), (__m128i)v);
+#else
+  store(p, v);
+#endif
+}
+// Such stores are not ordered with others: a task that made some ends with this.
+PL_INLINE void fence_past() {
+#if defined(__x86_64__)
+  _mm_sfence();
+#endif
+}
 
 }  // namespace
 }  // namespace pl::PL_ISA
