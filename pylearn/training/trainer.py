@@ -104,7 +104,8 @@ class Trainer(Stepper):
             validation_freq: validate every so many epochs, or in these epochs.
             stratify: draw the validation split evenly from each class.
             max_queue_size: batches that a thread makes ahead of the training, of a generator or of arrays mapped from
-                files; 0 to make them in the caller's thread.
+                files; 0 to make them in the caller's thread, as a generator needs that uses the model itself or
+                pylearn's default random numbers.
             on_nan: when the loss or a gradient is not finite (that update is skipped): "raise" FloatingPointError
                 naming epoch, batch, layer and first bad row; "stop" training quietly; or "ignore".
 
