@@ -122,3 +122,26 @@ def test_a_function_is_a_constraint():
     model.compile("sgd", "mse")
     model.fit(np.ones((4, 3)), np.full((4, 2), -9.0), epochs=3, verbose=0)
     assert model.layers[0].kernel.numpy().min() >= 0
+
+
+def test_they_hold_in_a_train_step_of_ones_own():
+    class Mine(pylearn.Model):
+        def __init__(self):
+            super().__init__()
+            self.head = layers.Dense(2, kernel_constraint="unit_norm")
+
+        def call(self, x):
+            return self.head(x)
+
+        def train_step(self, data):
+            x, y = data
+            loss, grads = pylearn.value_and_grad(
+                lambda x: ops.mean(ops.square(self(x) - y)), wrt=self.trainable_weights
+            )(x)
+            self.optimizer.apply(grads, self.trainable_weights)
+            return {"loss": loss}
+
+    model = Mine()
+    model.compile("sgd")
+    model.fit(np.ones((8, 3)), np.full((8, 2), -9.0), batch_size=4, epochs=3, verbose=0)
+    np.testing.assert_allclose(norms(model.head.kernel.numpy()), 1, atol=1e-5)

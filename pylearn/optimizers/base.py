@@ -284,8 +284,10 @@ class Optimizer:
         for update in self._updates:
             matching = loss is not None and loss.dtype == self._weights[0].dtype and len(self._updates) == 1
             update.apply(loss if matching else None)
+        mine = {id(weight) for weight in self._weights}
         for weight, constraint in self.constraints:
-            ops.assign(weight, constraint(weight))
+            if id(weight) in mine:
+                ops.assign(weight, constraint(weight))
 
     def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Tensor]]) -> None:
         """``apply`` from (gradient, weight) pairs, as Keras spells it."""

@@ -19,7 +19,7 @@ from pylearn.optimizers import Optimizer
 from pylearn.utils import pack_x_y_sample_weight
 
 if TYPE_CHECKING:
-    from pylearn.training.trainer import Trainer
+    from pylearn.training.stepper import Stepper
 
 Counts = tuple[int, int, int]
 
@@ -74,7 +74,7 @@ def add_mean(tracker: metrics.Mean, value: Any, count: float) -> None:
     ops.assign_add(tracker.count, count)
 
 
-def function(model: Trainer, kind: str, counts: Counts, rows: int, report: Report) -> Callable[..., Any]:
+def function(model: Stepper, kind: str, counts: Counts, rows: int, report: Report) -> Callable[..., Any]:
     """The model's method as a function of a flat batch."""
     nx, ny, _ = counts
     method = getattr(model, f"{kind}_step")
