@@ -32,7 +32,7 @@ def beam_search(
     Source: A. Graves (2012), "Sequence transduction with recurrent neural networks"; the penalty, Y. Wu et al. (2016),
     "Google's neural machine translation system".
 
-    >>> table = np.log([[0.0, 0.6, 0.4], [0.3, 0.3, 0.4], [0.05, 0.05, 0.9]])  # of the next token, by the last
+    >>> table = np.log([[0.1, 0.5, 0.4], [0.3, 0.3, 0.4], [0.05, 0.05, 0.9]])  # of the next token, by the last
     >>> [tokens for tokens, _ in beam_search(lambda prefixes: table[prefixes[:, -1]], start=0, end=2, width=2)]
     [[], [1]]
     """
