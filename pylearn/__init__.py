@@ -33,7 +33,7 @@ _ROOMS = (
     "adversarial", "autograd", "base", "benchmark", "blocks", "callbacks", "config", "constraints", "curriculum",
     "datasets", "embeddings", "ensemble", "files", "initializers", "layers", "linear_model", "losses", "metrics",
     "models", "ops", "optimizers", "plots", "preprocessing", "random", "reference", "regularizers", "replay",
-    "schedules", "sparse", "threads", "training", "utils", "wrappers",
+    "schedules", "sparse", "text", "threads", "training", "utils", "wrappers",
 )  # fmt: skip
 _NAMES = {
     "grad": "autograd",

@@ -62,6 +62,7 @@ def test_03_softmax(tmp_path):
         assert not list(tmp_path.rglob("*.pylearn"))  # save_model=False
 
 
+@pytest.mark.slow
 def test_04_grid(tmp_path):
     pytest.importorskip("sklearn")
     out, _ = run("04_grid.py", tmp_path)
@@ -89,6 +90,7 @@ def test_06_mlp(tmp_path):
         assert len(list(tmp_path.rglob("model-best.pylearn"))) == 2
 
 
+@pytest.mark.slow
 def test_08_text(tmp_path):
     out, _ = run("08_text.py", tmp_path)
     train, test = numbers(line(out, "bow"))

@@ -23,7 +23,7 @@ void bind_optim(pybind11::module_& m);        // ops_optim.cpp
 void bind_autograd(pybind11::module_& m);     // autograd.cpp
 void bind_capture(pybind11::module_& m);      // capture.cpp
 void bind_update(pybind11::module_& m);       // update.cpp
-void bind_text(pybind11::module_& m);          // text.cpp
+void bind_text(pybind11::module_& m);         // text.cpp
 void bind_ceiling(pybind11::module_& m);      // ceiling.cpp
 
 }  // namespace pl
