@@ -12,6 +12,7 @@ from pylearn.datasets import digits
 from pylearn.layers import BatchNormalization, Dense, Dropout, Flatten, Input, Layer
 from pylearn.models import Model, Sequential
 from pylearn.optimizers import SGD, Adam
+from pylearn.training.rate_range import suggest
 from pylearn.utils import set_random_seed, to_categorical
 
 (DIGITS, LABELS), _ = digits.load_data()
@@ -232,6 +233,13 @@ def test_the_suggested_rate_trains_well(tmp_path):
     pytest.importorskip("matplotlib")
     found.plot(tmp_path / "lr.png")
     assert (tmp_path / "lr.png").stat().st_size > 1000
+
+
+def test_noise_of_the_first_steps_is_no_slope():
+    """The running mean of few losses moves with each of them; that is no reason to suggest the first rates."""
+    rates = np.geomspace(1e-6, 1.0, 60)
+    smoothed = np.interp(np.arange(60), [0, 2, 40, 50, 59], [3.0, 2.0, 2.0, 1.5, 4.0])
+    assert rates[38] <= suggest(list(rates), list(smoothed)) <= rates[52]
 
 
 def test_lr_find_refuses_what_cannot_be_searched():

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pylearn.training.trainer import Trainer
 
 SMOOTHING = 0.9  # weight of the past in the mean of the loss
+MEMORY = round(1 / (1 - SMOOTHING))  # steps that the mean is one of
 DIVERGED = 4.0  # times the least loss so far
 
 
@@ -50,7 +51,8 @@ def suggest(rates: list[float], smoothed: list[float]) -> float:
     if low < 2:
         return rates[0]
     slopes = np.gradient(np.asarray(smoothed[: low + 1]), np.log10(rates[: low + 1]))
-    return float(rates[int(np.argmin(slopes))])
+    few = min(MEMORY, low - 1)  # at first the mean is one of few batches, and its slope that of their noise
+    return float(rates[few + int(np.argmin(slopes[few:]))])
 
 
 def lr_find(

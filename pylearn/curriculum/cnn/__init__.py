@@ -5,4 +5,6 @@ LESSONS = {
     "translation": "convolution: where the image moves, its features move along",
     "batch_norm_cnn": "a small convolutional network with batch normalisation reads digits",
     "pointwise": "1×1 convolutions: a dense layer at every pixel",
+    "upsampling": 'upsampling: three ways to a larger image, and what "transposed" means',
+    "transfer": "transfer: layers learned on one task, frozen, and a new head on another",
 }
