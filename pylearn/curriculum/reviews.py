@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,7 +43,7 @@ def load() -> Documents:
 
 def train(
     documents: Documents,
-    layers: list[Layer],
+    layers: Sequence[Layer],
     epochs: int,
     seed: int,
     verbose: int,

@@ -27,18 +27,17 @@ def main(epochs: int = 15, seed: int = 0, verbose: int = 1, plot: str | None = N
     set_random_seed(seed)
     (X, y), (X_test, y_test) = digits.load_data(size=8)
     X, X_test = X[..., None] / 16.0, X_test[..., None] / 16.0
-    settings = {"loss": "sparse_categorical_crossentropy", "metrics": ["accuracy"]}
     first = Sequential([Input((8, 8, 1)), Conv2D(16, 3, padding="same", activation="relu"), MaxPooling2D(2)])
     first.add(Conv2D(32, 3, padding="same", activation="relu", name="strokes"))
     first.add(Flatten())
     first.add(Dense(5, activation="softmax"))
-    first.compile("adam", **settings)
+    first.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     first.fit(X[y < 5], y[y < 5], epochs=epochs, verbose=verbose)
 
     features = Flatten()(first.get_layer("strokes").output)
     second = Model(first.inputs, Dense(5, activation="softmax", name="head")(features))
     second.freeze_to("head")
-    second.compile("adam", **settings)
+    second.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     if verbose:
         second.summary()
     before = [w.copy() for w in second.get_weights()[:-2]]

@@ -3,7 +3,7 @@
 A convolution turns three words into a phrase, pooling keeps the stronger of two neighbours, and an LSTM reads what
 is left in half as many steps. Each does what it is good at: the near by sliding, the far by remembering.
 
-The data: about 1,000 docstrings of Python's own library, on graphical interfaces (1) or on networks (0), 60 words
+The data: about 2,000 docstrings of Python's own library, on graphical interfaces (1) or on networks (0), 60 words
 of each.
 The course's number: test accuracy after 5 epochs at least 0.933 (0.948 ± 0.015).
 
