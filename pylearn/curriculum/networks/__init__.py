@@ -5,4 +5,5 @@ LESSONS = {
     "representations": "learning representations: hidden layers make two moons separable by a line",
     "optimizers": "optimizers compared: paths of SGD, momentum, RMSprop and Adam down one valley",
     "residual": "residual network: forty layers learn once there is a way around them",
+    "autodiff": "automatic differentiation: the exact slope of a program, at the price of running it about twice",
 }
