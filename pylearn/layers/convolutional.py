@@ -7,6 +7,7 @@ from typing import Any
 
 from pylearn import activations, ops, registry
 from pylearn.layers.base import Layer, Shape
+from pylearn.layers.products import linear
 
 
 def sizes_of(owner: str, argument: str, value: Any, rank: int, least: int = 1) -> tuple[int, ...]:
@@ -190,6 +191,9 @@ class _Conv(Convolution):
         self.kernel = self.weight_for("kernel", (*self.kernel_size, channels // self.groups, self.filters))
 
     def convolve(self, x: Any, activation: str | None) -> Any:
+        if self.compute_dtype == "bfloat16" and {*self.kernel_size, *self.strides, self.groups} == {1}:
+            kernel = ops.reshape(self.kernel, self.kernel.shape[-2:])  # a product over the channels
+            return linear(self.dtype_policy, x, kernel, self.bias, activation)
         run = ops.conv1d if self.rank == 1 else ops.conv2d
         return run(
             x, self.kernel, self.bias, strides=per_axis(self.strides), padding=self.padding,

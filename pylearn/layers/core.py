@@ -7,6 +7,7 @@ from typing import Any
 
 from pylearn import activations, ops, registry, regularizers
 from pylearn.layers.base import Layer, Shape
+from pylearn.layers.products import linear
 from pylearn.sparse import CSR
 
 
@@ -83,7 +84,7 @@ class Dense(Layer):
         if x.dtype != kernel.dtype:
             x = ops.cast(x, kernel.dtype)
         fused = activations.FUSED.get(activation)
-        y = ops.linear(x, kernel, self.bias, activation=fused)
+        y = linear(self.dtype_policy, x, kernel, self.bias, fused)
         return y if fused else activation(y)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
