@@ -160,7 +160,10 @@ class Convolution(Layer):
 
 
 class _Conv(Convolution):
-    """Kernels of shape (*kernel_size, channels / groups, filters)."""
+    """Kernels of shape (*kernel_size, channels / groups, filters).
+
+    One place wide, without strides and groups, it is a product, of bfloat16 operands under ``"mixed_bfloat16"``.
+    """
 
     def __init__(
         self, filters: int, kernel_size: Any, strides: Any = 1, padding: str = "valid",

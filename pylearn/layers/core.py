@@ -14,6 +14,9 @@ from pylearn.sparse import CSR
 class Dense(Layer):
     """activation(x · kernel + bias), over the last axis.
 
+    Under the policy ``"mixed_bfloat16"`` x and kernel, and the operands of their gradients, are rounded to bfloat16 for
+    the product, which is summed in float32. A CSR matrix is multiplied in float32.
+
     Args:
         units: size of the output's last axis, > 0.
         activation: name or function.

@@ -30,7 +30,8 @@ class KeyValueCache(NamedTuple):
 class MultiHeadAttention(Noisy):
     """Several scaled dot-product attentions side by side (Vaswani et al. 2017).
 
-    Called as ``layer(query, value, key=None)``; ``key`` is ``value`` by default.
+    Called as ``layer(query, value, key=None)``; ``key`` is ``value`` by default. Under the policy ``"mixed_bfloat16"``
+    the operands of the four projections are rounded to bfloat16; the attention itself is float32.
 
     Args:
         num_heads: number of heads.
