@@ -11,6 +11,8 @@ from typing import Any
 
 from pylearn import files
 from pylearn._lazy import optional
+from pylearn.mixed_precision import dtype_policy as dtype_policy
+from pylearn.mixed_precision import set_dtype_policy as set_dtype_policy
 
 
 class Config(dict[str, Any]):

@@ -27,7 +27,7 @@ KERNEL_CORE = {"core/dtype.h", "core/device.h", "core/parallel.h"}
 # Python rooms (modules and packages directly under pylearn), lowest first. A room imports rooms of its own level
 # or below, and never in a circle. A new room is placed here.
 PYTHON_LEVELS = [
-    {"_core", "_lazy", "registry", "structure"},
+    {"_core", "_lazy", "registry", "structure", "mixed_precision"},
     {"tensor", "ops", "autograd", "replay", "sparse", "random", "threads", "reference"},
     {"base", "utils", "config", "files", "validation", "align", "progress", "constraints", "embeddings"},
     {"initializers", "regularizers", "activations", "schedules", "losses", "metrics", "optimizers", "layers"},

@@ -9,6 +9,7 @@ from pylearn import blocks, layers, ops, structure
 from pylearn.utils import set_random_seed
 
 EACH = pytest.mark.parametrize("example", EXAMPLES, ids=lambda e: e.name)
+POLICIES = pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
 
 
 def arrays(tree):
@@ -70,6 +71,19 @@ def test_float64(example):
     assert all(w.dtype == "float64" for w in layer.weights)
     if layer.weights:
         assert all(t.dtype == "float64" for t in structure.leaves(y))
+
+
+@EACH
+def test_mixed_bfloat16(example):
+    """Near to float32, with float32 weights and outputs: only operands of products are rounded, to 8 bits."""
+    layer, exact = example.make(dtype="mixed_bfloat16"), example.make()
+    x = example.inputs(3)
+    layer(x, **example.call), exact(x, **example.call)
+    layer.set_weights(exact.get_weights())
+    assert all(w.dtype == v.dtype for w, v in zip(layer.weights, exact.weights, strict=True))
+    for a, b in zip(arrays(layer(x, **example.call)), arrays(exact(x, **example.call)), strict=True):
+        assert a.dtype == b.dtype
+        np.testing.assert_allclose(a, b, rtol=0.02, atol=0.02 * max(1e-3, np.abs(b).max()))
 
 
 @EACH
@@ -216,12 +230,13 @@ def test_clones_have_weights_of_their_own(example):
     np.testing.assert_array_equal(again.predict(x), model.predict(x))
 
 
+@POLICIES
 @EACH
-def test_captured_training_is_eager_training(example):
+def test_captured_training_is_eager_training(example, policy):
     weights = []
     for eagerly in (False, True):
         set_random_seed(1)
-        model = model_of(example)
+        model = model_of(example, dtype=policy)
         model.run_eagerly = eagerly
         x = example.inputs(11)
         model.fit(x, np.zeros((11, 2), "float32"), batch_size=4, epochs=3, verbose=0)
@@ -241,14 +256,16 @@ def test_a_large_models_steps_are_compared_by_their_loss(example, monkeypatch, r
     assert not [w for w in recwarn if "recorded step" in str(w.message)]
 
 
+@POLICIES
 @EACH
-def test_saved_and_loaded(example, tmp_path):
+def test_saved_and_loaded(example, policy, tmp_path):
     set_random_seed(2)
-    model = model_of(example)
+    model = model_of(example, dtype=policy)
     x = example.inputs(4)
     model.fit(x, np.zeros((4, 2), "float32"), epochs=1, verbose=0)
     model.save(tmp_path / "m.pylearn")
     again = pylearn.models.load_model(tmp_path / "m.pylearn")
+    assert again.get_layer("mine").dtype_policy.name == policy
     np.testing.assert_array_equal(again.predict(x), model.predict(x))
 
 

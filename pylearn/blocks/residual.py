@@ -96,7 +96,11 @@ class Residual(Layer):
                 f"{self.name}: the layers make rows of {tuple(inner[1:])} of rows of {tuple(outer[1:])}; "
                 "give a projection"
             )
-        common: dict[str, Any] = {"use_bias": not self.normalize, "dtype": self.dtype, "name": "projection"}
+        common: dict[str, Any] = {
+            "use_bias": not self.normalize,
+            "dtype": self.dtype_policy,
+            "name": "projection",
+        }
         if len(outer) == 2:
             short: Layer = Dense(inner[-1], **common)
         else:
@@ -107,7 +111,9 @@ class Residual(Layer):
             kind = Conv1D if len(outer) == 3 else Conv2D
             short = kind(inner[-1], 1, strides=strides, padding="same", **common)
         more = (
-            [BatchNormalization(dtype=self.dtype, name="projection_normalization")] if self.normalize else []
+            [BatchNormalization(dtype=self.dtype_policy, name="projection_normalization")]
+            if self.normalize
+            else []
         )
         return [short, *more]
 
@@ -135,6 +141,5 @@ class Residual(Layer):
         }  # fmt: skip
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
-        config = dict(config)
+    def made_from(cls, config: dict[str, Any]) -> Any:
         return cls(*config.pop("layers"), **config)

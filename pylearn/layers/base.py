@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pylearn import _core, constraints, initializers, ops, registry, regularizers, structure
+from pylearn import _core, constraints, initializers, mixed_precision, ops, registry, regularizers, structure
 from pylearn._core import Tensor, asarray
 from pylearn.layers import symbolic
 from pylearn.layers.naming import Changes, here, name_the_layer, spend, unique
@@ -19,7 +19,6 @@ BASE_ARGUMENTS = (
     "name", "trainable", "dtype", "input_shape", "input_dim", "batch_input_shape", "activity_regularizer",
     "weights",
 )  # fmt: skip
-_DTYPES = ("float32", "float64")
 # What may be set for a weight: <weight>_initializer and so on.
 _SETTINGS: dict[str, Any] = {
     "initializer": initializers.get, "regularizer": regularizers.get, "constraint": constraints.get,
@@ -44,7 +43,8 @@ class Layer:
     Args:
         name: unique within a model; ``dense``, ``dense_1``, … by default.
         trainable: whether ``fit`` changes the weights.
-        dtype: ``"float32"`` or ``"float64"`` for weights and computation.
+        dtype: policy for weights and computation: ``"float32"``, ``"float64"`` or ``"mixed_bfloat16"``; the global one
+            of ``mixed_precision`` by default. Layers in this one that were given none take it over.
         input_shape: shape of one row (no batch axis), for the first layer of a ``Sequential``.
         input_dim: the same for rows of one axis.
         weights: arrays to begin with, in the order of ``get_weights``, instead of the initializers' values.
@@ -79,9 +79,11 @@ class Layer:
         if name is not None and (not isinstance(name, str) or not name or "/" in name):
             raise ValueError(f"a layer's name must be text without '/', got {name!r}")
         self._name = name or unique(type(self).__name__)
-        self.dtype = np.dtype(dtype or "float32").name
-        if self.dtype not in _DTYPES:
-            raise ValueError(f"{type(self).__name__}: dtype must be float32 or float64, got {dtype!r}")
+        try:
+            self._dtype_policy = mixed_precision.get(dtype)
+        except ValueError as error:
+            raise ValueError(f"{type(self).__name__}: dtype: {error}") from None
+        self._dtype_given = dtype is not None
         self.activity_regularizer = regularizers.get(activity_regularizer)
         self.built = False
 
@@ -359,6 +361,47 @@ class Layer:
             Changes.count += 1
         object.__setattr__(self, name, value)
 
+    @property
+    def dtype_policy(self) -> mixed_precision.DTypePolicy:
+        """The policy. Another may be set, which holds for all layers in it too; on built layers one that keeps their
+        weights in the same dtype."""
+        return self._dtype_policy
+
+    @dtype_policy.setter
+    def dtype_policy(self, policy: Any) -> None:
+        new = mixed_precision.get(policy)
+        if new.variable_dtype != self.dtype and self.weights:
+            raise ValueError(
+                f"{self.name}: the policy {new.name!r} keeps weights in {new.variable_dtype}, and they are built in "
+                f"{self.dtype}; give dtype={new.name!r} when the layer is made"
+            )
+        self._dtype_policy, self._dtype_given = new, True
+        for sublayer in self._sublayers:
+            sublayer.dtype_policy = new
+
+    @property
+    def dtype(self) -> str:
+        """What the weights and results are in: ``variable_dtype``, as in Keras."""
+        return self._dtype_policy.variable_dtype
+
+    @property
+    def variable_dtype(self) -> str:
+        """What the weights are in."""
+        return self._dtype_policy.variable_dtype
+
+    @property
+    def compute_dtype(self) -> str:
+        """What the operands of large products are in; ``"bfloat16"`` under ``"mixed_bfloat16"``."""
+        return self._dtype_policy.compute_dtype
+
+    def _hand_policy_to(self, layer: Layer) -> None:
+        """A policy that this layer was given holds for a layer in it that was given none, if its weights may stay."""
+        if self._dtype_given and not layer._dtype_given and self.dtype == layer.dtype:
+            layer._dtype_policy, layer._dtype_given = self._dtype_policy, True
+            Changes.count += 1
+            for sublayer in layer._sublayers:
+                layer._hand_policy_to(sublayer)
+
     def _track(self, value: Any) -> None:
         if "_sublayers" not in self.__dict__:
             if any(isinstance(item, Layer) for item in structure.leaves(value)):
@@ -371,20 +414,24 @@ class Layer:
                 self._sublayers.append(item)
                 if not self._trainable:
                     item.trainable = False
+                self._hand_policy_to(item)
 
     def get_config(self) -> dict[str, Any]:
         """What ``from_config`` needs to make the same layer: name, settings; by default the constructor's arguments."""
         config: dict[str, Any] = {"name": self.name, "trainable": self._trainable}
-        if self.dtype != "float32":
-            config["dtype"] = self.dtype
+        config.update(self._dtype_config())
         if self._first_shape is not None:
             config["input_shape"] = list(self._first_shape)
         if self.activity_regularizer is not None:
             config["activity_regularizer"] = self.activity_regularizer
         config.update({name: getattr(self, name) for name in self._settings})
         if type(self).get_config is Layer.get_config:
-            config.update(self.constructor_config())
+            config.update({**self.constructor_config(), **self._dtype_config()})
         return config
+
+    def _dtype_config(self) -> dict[str, Any]:
+        """The policy, where it is not that of a configuration without one."""
+        return {} if self._dtype_policy.name == "float32" else {"dtype": self._dtype_policy.name}
 
     def constructor_config(self) -> dict[str, Any]:
         """The arguments the layer was made with."""
@@ -397,7 +444,15 @@ class Layer:
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
-        config = dict(config)
+        own = None if "dtype" in registry.parameters(cls) else config.get("dtype")
+        with mixed_precision.policy_scope(own or "float32"):  # also for the layers that the constructor makes
+            layer = cls.made_from(dict(config))
+        layer._dtype_given = True
+        return layer
+
+    @classmethod
+    def made_from(cls, config: dict[str, Any]) -> Any:
+        """The layer of ``from_config``, by the constructor."""
         takes = registry.parameters(cls)
         if registry.takes_any(cls.__init__):
             return registry.construct(cls, config, BASE_ARGUMENTS)

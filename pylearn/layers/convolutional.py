@@ -7,6 +7,7 @@ from typing import Any
 
 from pylearn import activations, ops, registry
 from pylearn.layers.base import Layer, Shape
+from pylearn.layers.products import linear
 
 
 def sizes_of(owner: str, argument: str, value: Any, rank: int, least: int = 1) -> tuple[int, ...]:
@@ -159,7 +160,10 @@ class Convolution(Layer):
 
 
 class _Conv(Convolution):
-    """Kernels of shape (*kernel_size, channels / groups, filters)."""
+    """Kernels of shape (*kernel_size, channels / groups, filters).
+
+    One place wide, without strides and groups, it is a product, of bfloat16 operands under ``"mixed_bfloat16"``.
+    """
 
     def __init__(
         self, filters: int, kernel_size: Any, strides: Any = 1, padding: str = "valid",
@@ -190,6 +194,9 @@ class _Conv(Convolution):
         self.kernel = self.weight_for("kernel", (*self.kernel_size, channels // self.groups, self.filters))
 
     def convolve(self, x: Any, activation: str | None) -> Any:
+        if self.compute_dtype == "bfloat16" and {*self.kernel_size, *self.strides, self.groups} == {1}:
+            kernel = ops.reshape(self.kernel, self.kernel.shape[-2:])  # a product over the channels
+            return linear(self.dtype_policy, x, kernel, self.bias, activation)
         run = ops.conv1d if self.rank == 1 else ops.conv2d
         return run(
             x, self.kernel, self.bias, strides=per_axis(self.strides), padding=self.padding,

@@ -7,11 +7,15 @@ from typing import Any
 
 from pylearn import activations, ops, registry, regularizers
 from pylearn.layers.base import Layer, Shape
+from pylearn.layers.products import linear
 from pylearn.sparse import CSR
 
 
 class Dense(Layer):
     """activation(x · kernel + bias), over the last axis.
+
+    Under the policy ``"mixed_bfloat16"`` x and kernel, and the operands of their gradients, are rounded to bfloat16 for
+    the product, which is summed in float32. A CSR matrix is multiplied in float32.
 
     Args:
         units: size of the output's last axis, > 0.
@@ -83,7 +87,7 @@ class Dense(Layer):
         if x.dtype != kernel.dtype:
             x = ops.cast(x, kernel.dtype)
         fused = activations.FUSED.get(activation)
-        y = ops.linear(x, kernel, self.bias, activation=fused)
+        y = linear(self.dtype_policy, x, kernel, self.bias, fused)
         return y if fused else activation(y)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:

@@ -20,7 +20,7 @@ class InputLayer(Layer):
     Args:
         shape: of one row, without the batch axis; None for an axis of any size.
         batch_size: fixed number of rows, else any.
-        dtype: data is cast to it; ``"float32"``.
+        dtype: data is cast to it; ``"float32"`` unless the global policy is float64.
         name: key for dicts of arrays.
     """
 
@@ -39,7 +39,7 @@ class InputLayer(Layer):
         super().__init__(name=name or unique("InputLayer"), **kwargs)
         self.shape = symbolic.row_shape(shape, "Input", "shape")
         self.batch_size = batch_size
-        self.input_dtype = np.dtype(dtype or "float32").name
+        self.input_dtype = np.dtype(dtype or self.dtype).name
         if self.input_dtype not in _DTYPES:
             raise ValueError(f"Input: dtype must be one of {_DTYPES}, got {dtype!r}")
         self.built = True
@@ -69,7 +69,7 @@ def Input(
     Args:
         shape: of one row, without the batch axis.
         batch_size: fixed number of rows, else any.
-        dtype: data is cast to it; ``"float32"``.
+        dtype: data is cast to it; ``"float32"`` unless the global policy is float64.
         name: key for dicts of arrays.
 
     Raises:

@@ -11,6 +11,8 @@ from pylearn._core import asarray
 from pylearn.layers.attention import causal
 from pylearn.layers.convolutional import sizes_of
 from pylearn.layers.dropout import Noisy
+from pylearn.layers.products import linear
+from pylearn.mixed_precision import DTypePolicy
 
 
 class KeyValueCache(NamedTuple):
@@ -28,7 +30,8 @@ class KeyValueCache(NamedTuple):
 class MultiHeadAttention(Noisy):
     """Several scaled dot-product attentions side by side (Vaswani et al. 2017).
 
-    Called as ``layer(query, value, key=None)``; ``key`` is ``value`` by default.
+    Called as ``layer(query, value, key=None)``; ``key`` is ``value`` by default. Under the policy ``"mixed_bfloat16"``
+    the operands of the four projections are rounded to bfloat16; the attention itself is float32.
 
     Args:
         num_heads: number of heads.
@@ -153,9 +156,9 @@ class MultiHeadAttention(Noisy):
     ) -> Any:  # fmt: skip
         self._check([t.shape for t in x])
         use_causal_mask = use_causal_mask or self.causal
-        q = _project(x[0], self.query_kernel, self.query_bias)
-        k = _project(x[-1], self.key_kernel, self.key_bias)
-        v = _project(x[1], self.value_kernel, self.value_bias)
+        q = _project(self.dtype_policy, x[0], self.query_kernel, self.query_bias)
+        k = _project(self.dtype_policy, x[-1], self.key_kernel, self.key_bias)
+        v = _project(self.dtype_policy, x[1], self.value_kernel, self.value_bias)
         earlier = 0
         if cache is not None:
             earlier = cache.steps
@@ -178,7 +181,9 @@ class MultiHeadAttention(Noisy):
             )  # fmt: skip
         heads, size, out = self.output_kernel.shape
         y = ops.reshape(y, (*y.shape[:2], heads * size))
-        y = ops.linear(y, ops.reshape(self.output_kernel, (heads * size, out)), self.output_bias)
+        y = linear(
+            self.dtype_policy, y, ops.reshape(self.output_kernel, (heads * size, out)), self.output_bias
+        )
         more = [
             *([weights] if return_attention_scores else []),
             *([KeyValueCache(k, v)] if cache is not None else []),
@@ -236,12 +241,13 @@ def _both(keep: Any, more: Any) -> Any:
     return more if keep is None else ops.logical_and(keep, more)
 
 
-def _project(x: Any, kernel: Any, bias: Any) -> Any:
+def _project(policy: DTypePolicy, x: Any, kernel: Any, bias: Any) -> Any:
     """(N, T, D) to heads (N, T, H, size)."""
     size, heads, wide = kernel.shape
     if x.dtype != kernel.dtype:
         x = ops.cast(x, kernel.dtype)
-    y = ops.linear(
+    y = linear(
+        policy,
         x,
         ops.reshape(kernel, (size, heads * wide)),
         None if bias is None else ops.reshape(bias, (heads * wide,)),

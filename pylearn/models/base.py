@@ -289,6 +289,8 @@ class Functional(Model):
         self._inputs, self._outputs = inputs, outputs
         self._graph = Graph(inputs, outputs)
         self._sublayers = list(self._graph.layers)
+        for layer in self._sublayers:
+            self._hand_policy_to(layer)
         object.__setattr__(self, "built", True)
         self._row_shapes = structure.transform(lambda t: t.shape, inputs)
         self._out_shapes = structure.transform(lambda t: t.shape, outputs)
@@ -376,7 +378,7 @@ class Functional(Model):
         return self._out_shapes
 
     def get_config(self) -> dict[str, Any]:
-        return {"name": self.name, **saving.graph_config(self)}
+        return {"name": self.name, **self._dtype_config(), **saving.graph_config(self)}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:

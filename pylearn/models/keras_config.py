@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pylearn import activations, initializers, layers, models, registry, regularizers
+from pylearn import activations, initializers, layers, mixed_precision, models, registry, regularizers
 from pylearn.layers import SymbolicTensor
 
 # Settings with no effect on what the layer computes here.
@@ -63,9 +63,8 @@ def _layer(spec: Mapping[str, Any]) -> Any:
     cls = registry.lookup(name, table, f"layer class in a Keras file, for {config.get('name', 'a layer')!r},")
     if name == "InputLayer":
         shape = config["batch_shape"] if "batch_shape" in config else config["batch_input_shape"]
-        return cls(
-            tuple(shape[1:]), batch_size=shape[0], dtype=_dtype(config.get("dtype")), name=config.get("name")
-        )
+        dtype = _dtype(config.get("dtype")).replace("mixed_bfloat16", "float32")
+        return cls(tuple(shape[1:]), batch_size=shape[0], dtype=dtype, name=config.get("name"))
     if "batch_input_shape" in config:
         config["input_shape"] = config["batch_input_shape"][1:]
     config["dtype"] = _dtype(config.get("dtype"))
@@ -134,12 +133,10 @@ def _known(value: Mapping[str, Any], table: Mapping[str, type], what: str) -> An
 def _dtype(value: Any) -> str:
     if isinstance(value, Mapping):
         value = value["config"]["name"]
-    return (
-        str(value or "float32")
-        .replace("mixed_", "")
-        .replace("bfloat16", "float32")
-        .replace("float16", "float32")
-    )
+    name = str(value or "float32")
+    if name in mixed_precision.POLICIES:
+        return name
+    return name.replace("mixed_", "").replace("bfloat16", "float32").replace("float16", "float32")
 
 
 def _sequential(config: Mapping[str, Any]) -> Any:

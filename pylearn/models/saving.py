@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import safetensors.numpy
 
-from pylearn import blocks, files, layers, models, optimizers, random, registry, structure
+from pylearn import blocks, files, layers, mixed_precision, models, optimizers, random, registry, structure
 from pylearn._core import Tensor
 from pylearn.layers import Layer, SymbolicTensor
 from pylearn.layers.dropout import Noisy
@@ -72,7 +72,8 @@ def foreign_classes(model: Layer) -> dict[str, type]:
 def layer_from_config(spec: Mapping[str, Any]) -> Any:
     if not registry.is_config(spec):
         raise ValueError(f"not a layer's configuration: {str(spec)[:80]}")
-    return registry.deserialize(spec, classes(), "layer class")
+    with mixed_precision.policy_scope("float32"):  # of every configuration that says nothing else
+        return registry.deserialize(spec, classes(), "layer class")
 
 
 def graph_config(model: Functional) -> dict[str, Any]:
@@ -109,7 +110,8 @@ def graph_from_config(config: Mapping[str, Any]) -> Any:
         places.extend(structure.leaves(y))
     inputs = structure.transform(lambda i: places[i], config["inputs"])
     outputs = structure.transform(lambda i: places[i], config["outputs"])
-    return models.Functional(inputs, outputs, name=config.get("name"))
+    dtype = config.get("dtype", "float32")
+    return models.Functional(inputs, outputs, name=config.get("name"), dtype=dtype)
 
 
 def clone_model(model: Layer) -> Any:

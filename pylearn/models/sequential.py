@@ -70,6 +70,7 @@ class Sequential(Functional):
         if not self._sublayers and self._input is None and layer._first_shape is not None:
             dtype = "int64" if layer.accepts_integers and _wants_ids(layer) else layer.dtype
             self._input = Input(layer._first_shape, dtype=dtype)
+        self._hand_policy_to(layer)
         x = self._outputs if self._graph is not None else self._input
         self._sublayers.append(layer)
         if x is not None:
@@ -176,6 +177,7 @@ class Sequential(Functional):
     def get_config(self) -> dict[str, Any]:
         config: dict[str, Any] = {
             "name": self.name,
+            **self._dtype_config(),
             "layers": [registry.serialize(layer) for layer in self._sublayers],
         }
         if self._input is not None:
@@ -184,7 +186,7 @@ class Sequential(Functional):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
-        model = cls(name=config.get("name"))
+        model = cls(name=config.get("name"), dtype=config.get("dtype", "float32"))
         if config.get("input") is not None:
             model.add(Input(tuple(config["input"]["shape"]), dtype=config["input"]["dtype"]))
         for layer in config["layers"]:

@@ -4,7 +4,8 @@ Each text becomes a row of 1,000 numbers, one per word of the vocabulary: 1 if t
 with it "not good" is near "good"; but one weight per word can be read, and it is hard to beat on small data.
 
 The data: about 2,000 docstrings of Python's own library, on graphical interfaces (1) or on networks (0).
-The course's numbers: accuracy 0.990 on the texts trained on and 0.940 on others, both ± 0.005 (not below).
+The course's numbers: accuracy 0.990 on the texts trained on, 0.940 on others. At least 0.985 and 0.925 here:
+the texts differ with Python's version.
 
 Question: the training texts are nearly all right. Is the model too large, and what would a smaller C do?
 
@@ -34,7 +35,7 @@ def main(verbose: int = 1, plot: str | None = None, mode: str = "binary", C: flo
         print("networks:  ", ", ".join(words[order[:10]]))
         print("interfaces:", ", ".join(words[order[:-11:-1]]))
     report.at_least("training accuracy", train, 0.985)
-    report.at_least("test accuracy", test, 0.935)
+    report.at_least("test accuracy", test, 0.925)
 
     def draw(axes):
         shown = np.concatenate([order[:12], order[-12:]])

@@ -5,7 +5,8 @@ is left in half as many steps. Each does what it is good at: the near by sliding
 
 The data: about 2,000 docstrings of Python's own library, on graphical interfaces (1) or on networks (0), 60 words
 of each.
-The course's number: test accuracy after 5 epochs at least 0.933 (0.948 ± 0.015).
+The course's number: test accuracy after 5 epochs 0.948, one seed; at least 0.925 here (over many
+seeds 0.944, with a standard deviation of 0.007).
 
 Question: the LSTM makes 29 steps instead of 60. What does that do to the gradient of the first word?
 
@@ -27,6 +28,6 @@ def main(epochs: int = 5, seed: int = 0, verbose: int = 1, plot: str | None = No
     ]
     _, history = reviews.train(documents, layers, epochs, seed, verbose)
     accuracy = history.history["val_accuracy"][-1]
-    report.at_least("test accuracy", accuracy, 0.933)
+    report.at_least("test accuracy", accuracy, 0.925)
     report.picture(plot, plots.history, history)
     return {"accuracy": accuracy}

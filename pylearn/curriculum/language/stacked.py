@@ -5,7 +5,8 @@ reads these states like words: as in other deep networks, the upper layer works 
 
 The data: about 2,000 docstrings of Python's own library, on graphical interfaces (1) or on networks (0), 60 words
 of each.
-The course's number: test accuracy after 4 epochs at least 0.918 (0.938 ± 0.02).
+The course's number: test accuracy after 4 epochs 0.938, one seed; at least 0.90 here (over many
+seeds 0.93, with a standard deviation of 0.01).
 
 Question: without return_sequences=True the second LSTM refuses. Which shape does it get, and which does it need?
 
@@ -23,6 +24,6 @@ def main(epochs: int = 4, seed: int = 0, verbose: int = 1, plot: str | None = No
     layers = [LSTM(reviews.HIDDEN, return_sequences=True), LSTM(reviews.HIDDEN)]
     _, history = reviews.train(documents, layers, epochs, seed, verbose)
     accuracy = history.history["val_accuracy"][-1]
-    report.at_least("test accuracy", accuracy, 0.918)
+    report.at_least("test accuracy", accuracy, 0.90)
     report.picture(plot, plots.history, history)
     return {"accuracy": accuracy}
