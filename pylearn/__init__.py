@@ -32,8 +32,8 @@ __version__: str = _core.info()["version"]
 _ROOMS = (
     "adversarial", "autograd", "base", "benchmark", "blocks", "callbacks", "config", "constraints", "curriculum",
     "datasets", "embeddings", "ensemble", "files", "initializers", "layers", "linear_model", "losses", "metrics",
-    "models", "ops", "optimizers", "plots", "preprocessing", "random", "reference", "regularizers", "replay",
-    "schedules", "sparse", "text", "threads", "training", "utils", "wrappers",
+    "mixed_precision", "models", "ops", "optimizers", "plots", "preprocessing", "random", "reference", "regularizers",
+    "replay", "schedules", "sparse", "text", "threads", "training", "utils", "wrappers",
 )  # fmt: skip
 _NAMES = {
     "grad": "autograd",
