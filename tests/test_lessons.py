@@ -11,7 +11,15 @@ from pylearn import cli, curriculum
 from pylearn.curriculum import report
 
 LESSONS = curriculum.lessons()
-SLOW = ("batch_norm_cnn", "embedding_cnn", "frozen_vectors", "cnn_lstm", "stacked", "bidirectional")
+SLOW = (
+    "batch_norm_cnn",
+    "embedding_cnn",
+    "frozen_vectors",
+    "cnn_lstm",
+    "stacked",
+    "bidirectional",
+    "captions",
+)
 
 
 def source(name):

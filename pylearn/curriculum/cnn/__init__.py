@@ -6,5 +6,6 @@ LESSONS = {
     "batch_norm_cnn": "a small convolutional network with batch normalisation reads digits",
     "pointwise": "1×1 convolutions: a dense layer at every pixel",
     "upsampling": 'upsampling: three ways to a larger image, and what "transposed" means',
+    "captions": "captions: a convolutional network sees, a recurrent one speaks, together they say the next word",
     "transfer": "transfer: layers learned on one task, frozen, and a new head on another",
 }
