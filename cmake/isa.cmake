@@ -5,7 +5,7 @@
 # symbol, perhaps the AVX-512 one, for all of them. So the objects of an ISA are joined (ld -r), a weak symbol in
 # the result stops the build, and what is left becomes local, except pl::<isa>::<family>.
 
-set(PYLEARN_ISA_FLAGS_baseline -march=x86-64)
+set(PYLEARN_ISA_FLAGS_baseline -march=x86-64 -O2)  # a third smaller than -O3, for processors that few have
 set(PYLEARN_ISA_FLAGS_v3 -march=x86-64-v3)
 set(PYLEARN_ISA_FLAGS_v4 -march=x86-64-v4)
 set(PYLEARN_ISA_FLAGS_v4bf16 -march=x86-64-v4 -mavx512bf16)  # for bf16.cpp only

@@ -44,7 +44,11 @@ void raise_if_interrupted() {
   throw Interrupted();
 }
 
-Recorder::Recorder() : plan_(make<Plan>()) { plan_->pool = make<Pool>(); }
+// The eager run before left in the global pool what the recording takes once more from its own.
+Recorder::Recorder() : plan_(make<Plan>()) {
+  Pool::global().trim();
+  plan_->pool = make<Pool>();
+}
 
 void Recorder::touch(Storage& storage, bool written) {
   const bool own = storage.pool() == plan_->pool.get();

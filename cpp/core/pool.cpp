@@ -1,5 +1,6 @@
 #include "core/pool.h"
 
+#include <malloc.h>
 #include <pthread.h>
 #include <sys/mman.h>
 
@@ -74,6 +75,9 @@ void Pool::trim() {
     blocks.clear();
   }
   held_ = used_;
+#if defined(__GLIBC__)
+  malloc_trim(0);  // of freed blocks below its threshold, malloc keeps the pages
+#endif
 }
 
 size_t Pool::held_bytes() const {

@@ -13,14 +13,16 @@ Mask = Any
 
 
 class Call:
-    """One layer call: the places it reads and fills. ``inputs`` is a place, or a nest of them."""
+    """One layer call: the places it reads and fills, and those that nobody reads afterwards. ``inputs`` is a place, or
+    a nest of them."""
 
-    __slots__ = ("args", "inputs", "kwargs", "layer", "node", "outputs", "simple")
+    __slots__ = ("args", "done", "inputs", "kwargs", "layer", "node", "outputs", "simple")
 
     def __init__(self, node: Node, inputs: Any, outputs: Any) -> None:
         self.node, self.layer, self.inputs, self.outputs = node, node.layer, inputs, outputs
         self.args, self.kwargs = node.args, node.kwargs
         self.simple = isinstance(inputs, int) and isinstance(outputs, int)
+        self.done: list[int] = []
 
 
 class Graph:
@@ -45,6 +47,11 @@ class Graph:
             self.calls.append(Call(node, ins, structure.transform(lambda t: place[id(t)], node.outputs)))
         self.size = len(place)
         self.output_places = [place[id(t)] for t in self.outputs]
+        needed = set(self.output_places)
+        for call in reversed(self.calls):
+            touched = {*structure.leaves(call.inputs), *structure.leaves(call.outputs)}
+            call.done = sorted(touched - needed)
+            needed |= touched
         self.ids = [_ids_below(place[id(t)], self.calls) for t in self.inputs]
         self.layers: list[Layer] = []
         for layer in [*self.input_layers, *(c.layer for c in self.calls)]:
@@ -86,6 +93,8 @@ class Graph:
                         # one mask is that of the first output; attention weights, which follow, have none
                         for i, value in zip(structure.leaves(call.outputs), structure.leaves(made)):
                             known[i] = value
+            for i in call.done:  # its memory serves what follows, unless the tape holds it
+                values[i] = None
         out = [values[i] for i in self.output_places]
         return out, [None] * len(out) if known is None else [known[i] for i in self.output_places]
 

@@ -123,9 +123,10 @@ class Steps:
         return len(self._steps)
 
 
-# A state up to this size is copied to be compared. Of a larger model, whose copy would double the memory, only the loss
-# is; a forward pass writes nothing larger than SMALL.
-COMPARED, SMALL = 8 << 20, 1 << 20
+# Up to these sizes, of the state and of what a step needs besides, the state is copied and a whole eager step compared.
+# Of a larger model, where either would double the memory, only the loss is; a forward pass writes nothing larger than
+# SMALL.
+COMPARED, NEEDED, SMALL = 8 << 20, 16 << 20, 1 << 20
 
 
 def verify(step: Step, sources: Sequence[Any], index: Any, begin: int, end: int) -> tuple[bool, list[Tensor]]:
@@ -135,7 +136,7 @@ def verify(step: Step, sources: Sequence[Any], index: Any, begin: int, end: int)
     """
     plan = step.plan
     batch = step.gather(sources, index, begin, end)
-    if step.loss is not None and plan.state_size > COMPARED:
+    if step.loss is not None and (plan.state_size > COMPARED or plan.memory > NEEDED):
         before = plan.save_state(SMALL)
         want = step.loss(batch).numpy().tobytes()
         plan.restore_state(before)
