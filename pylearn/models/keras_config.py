@@ -51,6 +51,8 @@ def model_from(config: Any, source: str) -> Any:
 
 def _layer(spec: Mapping[str, Any]) -> Any:
     name, config = str(spec["class_name"]), dict(spec["config"])
+    if name == "Lambda":
+        raise ValueError("unknown layer class 'Lambda': its function is code, which no file may hold")
     if name == "Sequential":
         return _sequential(config)
     if name in ("Functional", "Model") and "layers" in config:

@@ -52,8 +52,8 @@ _KNOWN = {
 
 
 def classes() -> dict[str, type]:
-    """Every class a model file may name, without custom objects: all but Lambda, which holds code."""
-    return {c.__name__: c for c in [*layers.ALL, *blocks.ALL, *models.ALL] if c is not layers.Lambda}
+    """Every class a model file may name, without custom objects."""
+    return {cls.__name__: cls for cls in [*layers.ALL, *blocks.ALL, *models.ALL]}
 
 
 def foreign_classes(model: Layer) -> dict[str, type]:
