@@ -33,35 +33,43 @@ class Schedule:
         return registry.construct(cls, config)
 
 
-class ExponentialDecay(Schedule):
+class _ByRate(Schedule):
+    """What falls by decay_rate over decay_steps, at once at their ends with ``staircase``."""
+
+    def __init__(
+        self, initial_learning_rate: float, decay_steps: int, decay_rate: float, staircase: bool = False, **kwargs: Any
+    ) -> None:  # fmt: skip
+        super().__init__(**kwargs)
+        self.initial_learning_rate = float(initial_learning_rate)
+        self.decay_steps = positive("decay_steps", decay_steps)
+        self.decay_rate, self.staircase = float(decay_rate), bool(staircase)
+
+    def periods(self, step: int) -> float:
+        """Multiples of decay_steps that have passed."""
+        passed = step / self.decay_steps
+        return math.floor(passed) if self.staircase else passed
+
+    def get_config(self) -> dict[str, Any]:
+        return {"initial_learning_rate": self.initial_learning_rate, "decay_steps": self.decay_steps,
+                "decay_rate": self.decay_rate, "staircase": self.staircase}  # fmt: skip
+
+
+class ExponentialDecay(_ByRate):
     """initial · decay_rate^(step / decay_steps), the exponent rounded down with ``staircase``.
 
     >>> ExponentialDecay(0.1, decay_steps=10, decay_rate=0.5)(20)
     0.025
     """
 
-    def __init__(
-        self,
-        initial_learning_rate: float,
-        decay_steps: int,
-        decay_rate: float,
-        staircase: bool = False,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self.initial_learning_rate = float(initial_learning_rate)
-        self.decay_steps = positive("decay_steps", decay_steps)
-        self.decay_rate, self.staircase = float(decay_rate), bool(staircase)
+    def __call__(self, step: int) -> float:
+        return self.initial_learning_rate * self.decay_rate ** self.periods(step)
+
+
+class InverseTimeDecay(_ByRate):
+    """initial / (1 + decay_rate · step / decay_steps), the quotient rounded down with ``staircase``."""
 
     def __call__(self, step: int) -> float:
-        power = step / self.decay_steps
-        return self.initial_learning_rate * self.decay_rate ** (
-            math.floor(power) if self.staircase else power
-        )
-
-    def get_config(self) -> dict[str, Any]:
-        return {"initial_learning_rate": self.initial_learning_rate, "decay_steps": self.decay_steps,
-                "decay_rate": self.decay_rate, "staircase": self.staircase}  # fmt: skip
+        return self.initial_learning_rate / (1 + self.decay_rate * self.periods(step))
 
 
 class PiecewiseConstantDecay(Schedule):
@@ -113,33 +121,6 @@ class CosineDecay(Schedule):
         return {"initial_learning_rate": self.initial_learning_rate, "decay_steps": self.decay_steps,
                 "alpha": self.alpha, "warmup_target": self.warmup_target,
                 "warmup_steps": self.warmup_steps}  # fmt: skip
-
-
-class InverseTimeDecay(Schedule):
-    """initial / (1 + decay_rate · step / decay_steps), the quotient rounded down with ``staircase``."""
-
-    def __init__(
-        self,
-        initial_learning_rate: float,
-        decay_steps: int,
-        decay_rate: float,
-        staircase: bool = False,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self.initial_learning_rate = float(initial_learning_rate)
-        self.decay_steps = positive("decay_steps", decay_steps)
-        self.decay_rate, self.staircase = float(decay_rate), bool(staircase)
-
-    def __call__(self, step: int) -> float:
-        power = step / self.decay_steps
-        return self.initial_learning_rate / (
-            1 + self.decay_rate * (math.floor(power) if self.staircase else power)
-        )
-
-    def get_config(self) -> dict[str, Any]:
-        return {"initial_learning_rate": self.initial_learning_rate, "decay_steps": self.decay_steps,
-                "decay_rate": self.decay_rate, "staircase": self.staircase}  # fmt: skip
 
 
 class PolynomialDecay(Schedule):
