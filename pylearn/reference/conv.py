@@ -112,11 +112,12 @@ def depthwise_conv2d(x, w, b=None, strides=1, padding="valid", dilation=1, activ
 def conv2d_transpose(
     x, w, b=None, strides=1, padding="valid", output_padding=None, dilation=1, activation=None
 ):
-    """x (N,H,W,C), w (KH,KW,F,C), b (F,) -> y (N,OH,OW,F): the adjoint of conv2d, plus b, as in Keras.
+    """x (N,H,W,C), w (KH,KW,F,C), b (F,) -> y (N,OH,OW,F): the adjoint of conv2d, plus b.
 
     Every x[n,p,q] adds w @ x[n,p,q] to the window of y whose corner is p s - pad, q s - pad. "same" gives OH = H s;
     "valid" all windows, at least H s. With output_padding OH = (H - 1) s + span - 2 pad + output_padding, where
-    span = (KH - 1) d + 1 and pad = span // 2 for "same", else 0.
+    span = (KH - 1) d + 1 and pad = span // 2 for "same", else 0: sizes are Keras', but such an output begins where
+    torch's does.
     """
     x, w, strides, dilation = real(x), real(w), _pair(strides), _pair(dilation)
     sizes, starts = [], []
