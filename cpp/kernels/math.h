@@ -10,7 +10,7 @@
 #pragma once
 #include <cmath>
 
-#if defined(__CUDACC__)
+#if defined(PL_CUDA)
 #define PL_INLINE __host__ __device__ __forceinline__
 #else
 #include "kernels/simd.h"
@@ -19,7 +19,7 @@
 namespace pl::PL_ISA {
 namespace {
 
-#if defined(__CUDACC__)
+#if defined(PL_CUDA)
 
 template <class V>
 using lane_of = V;
