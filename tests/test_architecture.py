@@ -28,7 +28,7 @@ KERNEL_CORE = {"core/dtype.h", "core/device.h", "core/parallel.h"}
 # or below, and never in a circle. A new room is placed here.
 PYTHON_LEVELS = [
     {"_core", "_lazy", "registry", "structure", "mixed_precision"},
-    {"tensor", "ops", "autograd", "replay", "sparse", "random", "threads", "reference"},
+    {"tensor", "ops", "autograd", "devices", "replay", "sparse", "random", "threads", "reference"},
     {"base", "utils", "config", "files", "validation", "align", "progress", "constraints", "embeddings"},
     {"initializers", "regularizers", "activations", "schedules", "losses", "metrics", "optimizers", "layers"},
     {"callbacks", "training", "preprocessing", "datasets", "plots", "blocks"},
