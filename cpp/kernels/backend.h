@@ -3,6 +3,7 @@
 #pragma once
 #include <string>
 
+#include "core/runtime.h"
 #include "kernels/table.h"
 
 namespace pl {

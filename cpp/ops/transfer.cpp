@@ -6,7 +6,6 @@
 namespace pl::ops {
 
 Tensor to_device(const Tensor& x, Device device) {
-  if (device != Device::cpu) DeviceScope(device), kernels();  // raises where there is none
   if (x.device() == device) return x;
   if (Recorder* r = recorder()) r->abandon("an array was moved between devices while the step was recorded");
   Tensor from;
@@ -15,6 +14,7 @@ Tensor to_device(const Tensor& x, Device device) {
     from = contiguous(x.detach());
   }
   DeviceScope scope(device);
+  kernels();  // raises where there is no such device
   Tensor y = here(from);
   y.impl()->name = x.impl()->name;
   record("to", {x}, {y}, [home = x.device()](Backward& b) { b.set(0, to_device(b.grad(), home)); });
