@@ -35,7 +35,7 @@ enum State { READY, BLOCKBAR, WARPBAR, SPIN, DONE };
 struct Warp { unsigned arrived = 0, exited = 0; unsigned gen = 0; alignas(16) unsigned char slot[32][64]; };
 struct Fiber { void* sp; char* stk; State st; uint3_ tid; unsigned lin; unsigned wait_mask; const void* site; void* fake; };
 struct Bar { unsigned n = 0, gen = 0; };
-struct Block { Bar wgbar[8]; std::vector<Fiber> f; std::vector<Warp> w; std::vector<unsigned char> smem; uint3_ bid; unsigned alive, at_bar; const void* bar_site; };
+struct Block { Bar wgbar[8]; std::vector<Fiber> f; std::vector<Warp> w; std::vector<unsigned char> smem; uint3_ bid; unsigned alive, at_bar; const void* bar_site; int count = 0; };
 struct Ctx { Block* blk = nullptr; Fiber* cur = nullptr; dim3 grid, block; void* sched_sp = nullptr; std::function<void()> body; unsigned order = 0; std::mt19937 rng{1}; std::size_t smem_bytes = 0; const void* ss; std::size_t sn; void* sfake; };
 inline Ctx g;
 [[noreturn]] inline void die(const char* m) { std::fprintf(stderr, "emu: %s (block %u,%u thread %u)\n", m, g.blk->bid.x, g.blk->bid.y, g.cur ? g.cur->lin : 0u); std::abort(); }
@@ -126,6 +126,10 @@ template <class T> T __shfl_up_sync(unsigned m, T v, unsigned d, int w = 32) { r
 template <class T> T __shfl_xor_sync(unsigned m, T v, int x, int = 32) { return emu::exchange(m, v, [&](unsigned l) { return l ^ x; }); }
 template <class T> T __shfl_sync(unsigned m, T v, int s, int w = 32) { return emu::exchange(m, v, [&](unsigned l) { return (l & ~(w - 1)) + (s & (w - 1)); }); }
 inline unsigned __ballot_sync(unsigned m, int p) { unsigned r = 0; for (int l = 0; l < 32; ++l) if (m >> l & 1) r |= (unsigned)(__shfl_sync(m, (int)!!p, l)) << l; return r; }
+template <class T> unsigned __match_any_sync(unsigned m, T v) { unsigned r = 0; emu::Warp& w = emu::g.blk->w[emu::g.cur->lin / 32]; std::memcpy(w.slot[emu::g.cur->lin % 32], &v, sizeof v); emu::warp_barrier(m); for (int l = 0; l < 32; ++l) { T o; std::memcpy(&o, w.slot[l], sizeof o); if ((m >> l & 1) && o == v) r |= 1u << l; } emu::warp_barrier(m); return r; }
+inline int __popc(unsigned x) { return __builtin_popcount(x); }
+inline int __ffs(int x) { return __builtin_ffs(x); }
+#define __syncthreads_count(p) ([&](int emu_p) { static const char emu_site = 0; emu::block_barrier(&emu_site); if (emu_p) emu::g.blk->count++; emu::block_barrier(&emu_site); const int emu_n = emu::g.blk->count; emu::block_barrier(&emu_site); emu::g.blk->count = 0; return emu_n; }(!!(p)))
 template <class T> T atomicAdd(T* p, T v) { T o = *p; *p = o + v; return o; }
 template <class T> T atomicMax(T* p, T v) { T o = *p; if (v > o) *p = v; return o; }
 template <class T> T atomicCAS(T* p, T c, T v) { T o = *p; if (o == c) *p = v; return o; }
