@@ -1,5 +1,7 @@
 #include "core/tensor.h"
 
+#include <cstring>
+
 #include "core/capture.h"
 #include "core/record.h"
 #include "core/runtime.h"
@@ -63,6 +65,8 @@ Tensor here(const Tensor& t) {
   Tensor copy = empty_lasting(t.shape(), t.dtype());
   copy_bytes(copy.impl()->data, device, t.impl()->data, t.device(), static_cast<size_t>(t.nbytes()));
   copy.impl()->weak = t.weak();
+  copy.impl()->known = t.impl()->known;
+  copy.impl()->number = t.impl()->number;
   return copy;
 }
 
@@ -86,6 +90,10 @@ Tensor filled(V value, DType dtype, bool weak) {
     case DType::float64: *static_cast<double*>(p) = static_cast<double>(value); break;
   }
   t.impl()->weak = weak;
+  if (itemsize(dtype) == sizeof t.impl()->number) {
+    t.impl()->known = true;
+    std::memcpy(&t.impl()->number, p, sizeof t.impl()->number);
+  }
   return here(t);
 }
 }  // namespace

@@ -19,6 +19,8 @@ struct TensorImpl : RefCounted {
   DType dtype = DType::float32;
   bool weak = false;  // came from a Python number: its type gives way to an array's
   bool contiguous = true;
+  bool known = false;  // a number from Python, whose 8 bytes are in `number` too, wherever the storage lies
+  int64_t number = 0;
   int output = 0;  // which output of `node`
   Ref<Node> node;  // how it was computed, while gradients are recorded
   // What softmax or sigmoid was applied to: cross-entropies start from there, for accuracy and speed.

@@ -49,8 +49,8 @@ Tensor as_float(const Tensor& x);
 template <int N>
 struct Collapsed {
   int32_t ndim = 0;
-  int64_t shape[kMaxDims];
-  int64_t stride[N][kMaxDims];
+  int64_t shape[kMaxDims] = {};
+  int64_t stride[N][kMaxDims] = {};
 };
 
 template <int N>
