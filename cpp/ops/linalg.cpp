@@ -122,7 +122,7 @@ Tensor product(const char* name, GemmFn gemm, GemmWorkspaceFn workspace, const T
     args.m *= args.batch;
     args.batch = 1;
   }
-  int64_t bytes = workspace(args);
+  int64_t bytes = workspace_bytes(name, workspace, args);
   Tensor work;
   if (bytes > 0) {
     work = empty({bytes}, DType::uint8);
