@@ -11,6 +11,7 @@
 #include <cmath>
 
 #if defined(PL_CUDA)
+#include <cuda_runtime.h>
 #define PL_INLINE __host__ __device__ __forceinline__
 #else
 #include "kernels/simd.h"

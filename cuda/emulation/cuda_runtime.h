@@ -133,6 +133,7 @@ inline float __expf(float x) { return std::exp(x); }
 inline float normcdff(float x) { return 0.5f * std::erfc(-x * 0.70710678f); }
 inline double normcdf(double x) { return 0.5 * std::erfc(-x * 0.70710678118654752); }
 inline float rsqrtf(float x) { return 1.f / std::sqrt(x); }
+inline uint64_t __umul64hi(uint64_t a, uint64_t b) { return (uint64_t)((unsigned __int128)a * b >> 64); }
 inline float __fmaf_rn(float a, float b, float c) { return std::fma(a, b, c); }
 namespace pl { inline void spin() { emu::g.cur->st = emu::SPIN; emu::to_sched(); }
 template <class S> S& smem() { auto p = ((uintptr_t)emu::g.blk->smem.data() + 1023) & ~uintptr_t(1023); return *reinterpret_cast<S*>(p); } }
