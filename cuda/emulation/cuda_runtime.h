@@ -28,6 +28,8 @@ struct dim3 { unsigned x, y, z; constexpr dim3(unsigned x_ = 1, unsigned y_ = 1,
 struct uint3_ { unsigned x, y, z; };
 struct alignas(16) float4 { float x, y, z, w; };
 struct alignas(8) float2 { float x, y; };
+struct alignas(16) double2 { double x, y; };
+template <class T> T __ldcg(const T* p) { return *p; }
 inline uint3_ threadIdx, blockIdx;  // set by the scheduler on every switch
 inline dim3 blockDim, gridDim;
 namespace emu {
