@@ -109,11 +109,56 @@ class PyPlan {
       Tensor source = c.tensor("sources", h);
       if (i >= plan.inputs.size())
         raise<ValueError>("[Plan.run_rows] argument 'sources' has too many arrays");
-      feed(source, ids, begin, end, plan.inputs[i++], feed_status_);
+      feed(source, ids, begin, end, i++);
     }
     if (i != plan.inputs.size()) raise<ValueError>("[Plan.run_rows] argument 'sources' has too few arrays");
     plan.run();
     return results(plan, false);
+  }
+
+  // Batches of rows index[begin:], `count` of them in one go. Their places in the index are copied to where the graph
+  // reads them, so one graph serves every window of an epoch.
+  void run_steps(const py::iterable& sources, py::handle index, int64_t begin, int64_t count) {
+    Plan& plan = ready("Plan.run_steps");
+    if (plan.device == Device::cpu) raise<RuntimeError>("[Plan.run_steps] is for plans of a device");
+    Lock lock(*this);
+    DeviceScope scope(plan.device);
+    Call c("Plan.run_steps");
+    const Tensor ids = c.tensor("index", index);
+    std::vector<Tensor> arrays;
+    std::vector<const void*> key;
+    for (py::handle h : sources) {
+      arrays.push_back(c.tensor("sources", h));
+      key.push_back(arrays.back().impl()->data);
+    }
+    if (arrays.size() != plan.inputs.size() || arrays.empty())
+      raise<ValueError>("[Plan.run_steps] argument 'sources' has ", arrays.size(), " arrays, recorded were ",
+                        plan.inputs.size());
+    const int64_t rows = plan.inputs[0].shape(0);
+    if (ids.dtype() != DType::int64 || ids.ndim() != 1 || !ids.is_contiguous() || count < 1 || begin < 0 ||
+        begin + count * rows > ids.size())
+      raise<ValueError>("[Plan.run_steps] ", count, " batches of ", rows, " rows from ", begin,
+                        " on need an int64 vector longer than ", ids.shape());
+    if (window_.key != key || window_.count != count) {
+      window_.free();
+      window_.ids = empty_lasting({count * rows}, DType::int64);
+      window_.key = key;
+      window_.count = count;
+    }
+    ops::copy_into(ids.view({count * rows}, {1}, begin), window_.ids);
+    const auto steps = [&] {
+      for (int64_t k = 0; k < count; ++k) {
+        for (size_t i = 0; i < arrays.size(); ++i) feed(arrays[i], window_.ids, k * rows, (k + 1) * rows, i);
+        plan.run_launches();
+      }
+    };
+    if (!graphs_wanted()) {
+      steps();
+    } else {
+      if (!window_.graph) window_.graph = record_graph(steps);
+      check_device(device_runtime()->run_graph(window_.graph, device_runtime()->stream), "running a graph");
+    }
+    plan.has_run();
   }
 
   void check() { ready("Plan.check").check(); }
@@ -233,8 +278,9 @@ class PyPlan {
   }
 
   // On a device the rows' numbers are checked with the plan, by check(): waiting here would cost more than the step.
-  static void feed(const Tensor& source, const Tensor& ids, int64_t begin, int64_t end, const Tensor& place,
-                   Status* later) {
+  void feed(const Tensor& source, const Tensor& ids, int64_t begin, int64_t end, size_t input) {
+    const Tensor& place = plan_->inputs[input];
+    Status* later = feed_status_;
     int64_t n = end - begin;
     Shape shape = source.shape();
     if (source.ndim() == 0 || (shape[0] = n, !(shape == place.shape())))
@@ -251,7 +297,7 @@ class PyPlan {
       return ops::copy_into(rows(source, begin, n), place);
     }
     if (source.is_contiguous()) {
-      Tensor target = source.dtype() == place.dtype() ? place : empty(place.shape(), source.dtype());
+      Tensor target = source.dtype() == place.dtype() ? place : staging(input, source.dtype());
       int64_t inner = source.shape(0) == 0 ? 0 : source.size() / source.shape(0);
       IdCheck check("fit", "index");
       GatherArgs args{.dtype = source.dtype(),
@@ -280,8 +326,34 @@ class PyPlan {
     }
   }
 
+  // Rows of an input in their own type, before they are cast.
+  const Tensor& staging(size_t input, DType dtype) {
+    staging_.resize(plan_->inputs.size());
+    Tensor& t = staging_[input];
+    if (!t.defined() || t.dtype() != dtype) t = empty_lasting(plan_->inputs[input].shape(), dtype);
+    return t;
+  }
+
+  // The graph of several steps, and what it was recorded for.
+  struct Window {
+    std::vector<const void*> key;  // where the sources lie
+    int64_t count = 0;
+    Tensor ids;
+    void* graph = nullptr;
+    void free() {
+      if (!graph) return;
+      synchronize();
+      device_runtime()->free_graph(std::exchange(graph, nullptr));
+    }
+    ~Window() {
+      if (graph) device_runtime()->free_graph(graph);
+    }
+  };
+
   std::unique_ptr<Recorder> recorder_;
   Ref<Plan> plan_;
+  std::vector<Tensor> staging_;
+  Window window_;
   Status* feed_status_ = nullptr;
   std::mutex mutex_;
 };
@@ -300,6 +372,8 @@ void bind_capture(py::module_& m) {
       .def("run", &PyPlan::run, py::arg("inputs"), py::arg("copy") = true)
       .def("run_rows", &PyPlan::run_rows, py::arg("sources"), py::arg("index"), py::arg("begin"),
            py::arg("end"), "Feed rows index[begin:end] of the sources and run; the outputs are not copied.")
+      .def("run_steps", &PyPlan::run_steps, py::arg("sources"), py::arg("index"), py::arg("begin"), py::arg("count"),
+           "On a device: that many batches of rows index[begin:] of the sources, as one graph.")
       .def("check", [](PyPlan& p) { p.check(); },
            "Raises what kernels of earlier runs met: on a device, run_rows does not wait for it.")
       .def("save_state", &PyPlan::save_state, py::arg("at_most") = -1,

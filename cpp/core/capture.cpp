@@ -108,7 +108,6 @@ void Plan::run_launches(double* seconds) {
   }
 }
 
-namespace {
 bool graphs_wanted() {
   static const bool wanted = [] {
     const char* v = std::getenv("PYLEARN_CUDA_GRAPH");
@@ -116,7 +115,6 @@ bool graphs_wanted() {
   }();
   return wanted;
 }
-}  // namespace
 
 void Plan::run(double* seconds) {
   DeviceScope scope(device);
@@ -127,15 +125,13 @@ void Plan::run(double* seconds) {
     run_launches(seconds);
     check_launch("of a recorded step");
   } else {
-    const DeviceRuntime& d = *device_runtime();
-    if (!graph_) {
-      check_device(d.begin_graph(d.stream), "recording a graph");
-      run_launches(nullptr);
-      check_device(d.end_graph(d.stream, &graph_), "recording a graph");
-      check_launch("of a recorded step");
-    }
-    check_device(d.run_graph(graph_, d.stream), "running a graph");
+    if (!graph_) graph_ = record_graph([this] { run_launches(); });
+    check_device(device_runtime()->run_graph(graph_, device_runtime()->stream), "running a graph");
   }
+  has_run();
+}
+
+void Plan::has_run() {
   for (auto& s : written) s->bump();
   raise_if_interrupted();
   if (device == Device::cpu) check();

@@ -45,6 +45,8 @@ class Plan : public RefCounted {
   // On a device the work is only asked for (as one graph, unless PYLEARN_CUDA_GRAPH=0), and check() tells how it went.
   void run(double* seconds = nullptr);
   void check();
+  void run_launches(double* seconds = nullptr);  // one by one
+  void has_run();                                // what a run in other words leaves to do
 
   // Writes a launch down; where its arguments lie is found here.
   void add(Launch launch, const void* args, size_t size);
@@ -66,9 +68,26 @@ class Plan : public RefCounted {
   std::vector<Tensor> inputs, outputs;  // fixed places, filled before and read after a run
 
  private:
-  void run_launches(double* seconds);
   void* graph_ = nullptr;
 };
+
+// What f launches on the device, written down to be run as one; free it with the runtime's free_graph.
+template <class F>
+void* record_graph(const F& f) {
+  const DeviceRuntime& d = *device_runtime();
+  void* graph = nullptr;
+  check_device(d.begin_graph(d.stream), "recording a graph");
+  try {
+    f();
+  } catch (...) {
+    d.end_graph(d.stream, &graph);
+    if (graph) d.free_graph(graph);
+    throw;
+  }
+  check_device(d.end_graph(d.stream, &graph), "recording a graph");
+  return graph;
+}
+bool graphs_wanted();  // unless PYLEARN_CUDA_GRAPH=0
 
 class Recorder {
  public:

@@ -60,13 +60,14 @@ void copy_bytes(void* to, Device to_device, const void* from, Device from_device
   check_device(copy(to, from, bytes, open_runtime.stream), "a copy");
 }
 
-// Words that look like addresses of this process' mapped memory, of neither the device nor what is shared with it.
+// Words that look like addresses of this process' mapped memory, of neither the device nor what is shared with it. A word
+// with a small lowest byte may be an enum and the padding behind it.
 void check_arguments(const char* name, const void* args, size_t bytes) {
   const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
   for (size_t at = 0; at + sizeof(uintptr_t) <= bytes; at += sizeof(uintptr_t)) {
     uintptr_t word;
     std::memcpy(&word, static_cast<const char*>(args) + at, sizeof word);
-    if (word >> 40 < 0x50 || word >> 47) continue;
+    if (word >> 40 < 0x50 || word >> 47 || word % 8 || word % 256 < 8) continue;
     auto* p = reinterpret_cast<const void*>(word);
     if (Pool::on_device(p)) continue;
     unsigned char resident;

@@ -112,13 +112,24 @@ class Run:
         sources, batch, rows = feed.sources, feed.batch, feed.rows
         watchful, tickers, clock = self.watchful, self.tickers, time.perf_counter
         look = 1 if model.device == "cpu" else LOOK_EVERY
+        if look > 1 and index is None:
+            index = _core.asarray(np.arange(rows))
         due = clock() + self.interval
         full = feed.step(model, "train", batch)
         pace.refresh()
         updates, verified, begin = pace.updates, False, 0
         skipped = pace.skipped if look > 1 else 0
-        for i in range(feed.steps):
+        i = -1
+        while i + 1 < feed.steps:
+            i += 1
             end = begin + batch
+            if look > 1 and verified and i % look == 0 and self._may_run_ahead(full, i + look):
+                full.plan.run_steps(sources, index, begin, look)
+                i, begin = i + look - 1, begin + look * batch
+                if self._skipped_since(skipped, i, sources, index):
+                    return
+                skipped = pace.skipped
+                continue
             if watchful:
                 self._begin(i)
                 if pace.moved:
@@ -153,11 +164,9 @@ class Run:
                             return
                         break
             elif (i + 1) % look == 0 or i + 1 == feed.steps:
-                if step.plan is not None:
-                    step.plan.check()
-                skipped, before = pace.skipped, skipped
-                if skipped != before and self._found_not_finite(i // look * look, i, sources, index):
+                if self._skipped_since(skipped, i, sources, index):
                     return
+                skipped = pace.skipped
             if watchful and self._end(i):
                 return
             if tickers and clock() >= due:
@@ -252,10 +261,29 @@ class Run:
         if self.on_nan == "raise" and not math.isfinite(value):
             raise FloatingPointError(f"the loss is {value} in epoch {self.epoch_number + 1}")
 
-    def _found_not_finite(self, first: int, last: int, sources: Sequence[Any], index: Any) -> bool:
-        """Of these batches one was skipped: finds it by its loss; the last one if none stands out."""
+    def _may_run_ahead(self, step: Step, last: int) -> bool:
+        """May all steps up to the ``last`` run at once: does nobody look at them in between?"""
+        return (
+            step.plan is not None
+            and step.after is None
+            and not self.watchful
+            and not self.pace.scheduled
+            and last * self.feed.batch <= self.feed.rows
+            and last <= self.feed.steps
+        )
+
+    def _skipped_since(self, before: int, last: int, sources: Sequence[Any], index: Any) -> bool:
+        """On a GPU: was an update skipped in the steps since the last look, up to this one, and is training over?
+
+        The step is found by its loss; the last one if none stands out.
+        """
+        for _, step in self.model.fresh_steps():
+            if step.plan is not None:
+                step.plan.check()
+        if self.pace.skipped == before:
+            return False
         size, rows = self.feed.batch, self.feed.rows
-        for batch in range(first, last + 1):
+        for batch in range(last // LOOK_EVERY * LOOK_EVERY, last + 1):
             begin, end = batch * size, min((batch + 1) * size, rows)
             step = self.feed.step(self.model, "train", end - begin)
             found = step.loss is not None and not math.isfinite(
