@@ -55,4 +55,4 @@ struct Backend {
 
 }  // namespace pl
 
-extern "C" const pl::Backend* pylearn_backend();
+extern "C" __attribute__((visibility("default"))) const pl::Backend* pylearn_backend();
