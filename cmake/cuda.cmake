@@ -85,7 +85,7 @@ if(cuda_found)
   add_library(pylearn_cuda MODULE ${cuda_sources})
   target_include_directories(pylearn_cuda PRIVATE ${cuda_includes})
   target_compile_definitions(pylearn_cuda PRIVATE ${cuda_definitions}
-    PL_CUDA_BUILD="nvcc ${CMAKE_CUDA_COMPILER_VERSION} for ${PYLEARN_CUDA_ARCHITECTURES}")
+    PL_CUDA_BUILD="${CMAKE_CUDA_COMPILER_VERSION} for ${PYLEARN_CUDA_ARCHITECTURES}")
   set_target_properties(pylearn_cuda PROPERTIES
     CUDA_STANDARD 20 CUDA_STANDARD_REQUIRED ON CUDA_RUNTIME_LIBRARY Static
     CUDA_VISIBILITY_PRESET hidden CXX_VISIBILITY_PRESET hidden LINK_DEPENDS "${cuda_exports}")
