@@ -125,10 +125,9 @@ __global__ void __launch_bounds__(kThreads) reduce_kernel(const Team a) {
     const int64_t k = tile * outputs + column;
     State s;
     R::start(s);
-    if (k < a.outputs) {
-      const int64_t begin = chunk * a.length, end = begin + a.length < a.n ? begin + a.length : a.n;
+    const int64_t begin = chunk * a.length, end = begin + a.length < a.n ? begin + a.length : a.n;
+    if (k < a.outputs && begin < end)
       take_lane<R, T, pack>(s, static_cast<const T*>(a.x) + offset_of(a, k), a, lane, begin, end);
-    }
     join_lanes<R>(s, lane, a.lanes, a.along);
     if (lane != 0 || k >= a.outputs) continue;
     if (a.states != nullptr)
