@@ -74,6 +74,13 @@ PL_INLINE float erfc_(float x) { return erfcf(x); }
 PL_INLINE double erfc_(double x) { return erfc(x); }
 PL_INLINE float normal_cdf_(float x) { return normcdff(x); }
 PL_INLINE double normal_cdf_(double x) { return normcdf(x); }
+// c[0] + c[1] x + ... by Horner's rule.
+template <class V, int N>
+PL_INLINE V polynomial(V x, const V (&c)[N]) {
+  V p = c[N - 1];
+  for (int i = N - 2; i >= 0; --i) p = fma_(p, x, c[i]);
+  return p;
+}
 
 #else  // CPU vectors
 

@@ -37,19 +37,5 @@ PL_INLINE void philox(uint64_t seed, uint64_t draw, uint64_t counter, int count,
   }
 }
 
-// keep ? v : 0 as a mask of bits. The compiler makes a branch of the plain form, mispredicted half the time.
-PL_INLINE float keep_if(bool keep, float v) {
-  return __builtin_bit_cast(float, __builtin_bit_cast(uint32_t, v) & (0u - uint32_t{keep}));
-}
-PL_INLINE double keep_if(bool keep, double v) {
-  return __builtin_bit_cast(double, __builtin_bit_cast(uint64_t, v) & (uint64_t{0} - uint64_t{keep}));
-}
-
-// What a word must reach for its element to be kept: word 2^-32 >= rate.
-PL_INLINE uint32_t keep_from(double rate) {
-  const double threshold = __builtin_ceil(rate * 0x1p32);
-  return threshold >= 0x1p32 ? 0xffffffffu : static_cast<uint32_t>(threshold);
-}
-
 }  // namespace
 }  // namespace pl::PL_ISA

@@ -7,6 +7,7 @@
 #include "core/parallel.h"
 #include "kernels/math.h"
 #include "kernels/philox.h"
+#include "kernels/random_formulas.h"
 
 namespace pl::PL_ISA {
 namespace {
@@ -54,26 +55,6 @@ PL_INLINE Pair<lane_of<V>> box_muller(V u1, V u2) {
   const B s = (B)select(odd, angle.second, angle.first), c = (B)select(odd, angle.first, angle.second);
   constexpr int to_sign = sizeof(T) * 8 - 2;
   return {radius * (V)(c ^ (((quarter + 1) & 2) << to_sign)), radius * (V)(s ^ ((quarter & 2) << to_sign))};
-}
-
-// (sqrt(2) erf^-1(x)) / t for x = erf(sqrt(2)) t, as a polynomial in v = -log(1 - x^2) - 1.2, |t| <= 1
-PL_INLINE vf truncated_ratio(vf v) {
-  return polynomial(v, {1.58891723f, 0.336456065f, 0.00384983118f, -0.00307908701f, 0.000182518163f,
-                        4.282528e-05f, -6.12446498e-06f});
-}
-PL_INLINE vd truncated_ratio(vd v) {
-  return polynomial(
-      v, {1.588917237680705, 0.3364562303463797, 0.0038496389129200638, -0.0030799975001332843,
-          0.00018306070643416187, 4.407604785209909e-05, -6.650598585864982e-06, -4.9094539658968779e-07,
-          1.7253924156917333e-07, 1.9513460993292054e-10, -3.8062655273601865e-09, 2.1782125617568127e-10,
-          7.2166656009049964e-11, -7.8155436958170903e-12, -1.047287948367087e-12});
-}
-template <class V>
-PL_INLINE V truncated_normal_(V u) {
-  using T = lane_of<V>;
-  const V t = u + u - T(1), x = t * T(0.9544997361036415856);
-  const V z = t * truncated_ratio(T(-1.2) - log_((T(1) - x) * (T(1) + x)));
-  return min_(max_(z, splat<V>(T(-2))), splat<V>(T(2)));
 }
 
 template <class T>

@@ -1,14 +1,11 @@
-// What is reduced, as small structs that reduce.cpp's loops are written over. A reducer for elements T has
-//   Output, State          a State is the reduction of some elements, kept wider than T where that matters
-//   start(s)               of no elements
+// What is reduced, as small structs that reduce.cpp's loops are written over: those of reductions.h, with
 //   block(s, x, n, at)     takes n <= kBlockOf<T> contiguous elements in, of which the first has index `at`
-//   rows(s, x, stride, rows, cols, at)   the same for s[c] and x[r * stride + c], rows <= kRows, cols <=
-//   kTile merge(a, b)            takes in b, whose elements come after a's finish(s, n)           the result
-//   over n elements
+//   rows(s, x, stride, rows, cols, at)   the same for s[c] and x[r * stride + c], rows <= kRows, cols <= kTile
 // Inside a block sums run in vectors of T, at most 16 additions deep; blocks are
 // added in double for float, with a compensation (Knuth's two-sum) for double: errors stay below NumPy's
 // pairwise sums.
 #pragma once
+#include "kernels/reductions.h"
 #include "kernels/spans.h"
 
 namespace pl::PL_ISA {
@@ -55,39 +52,10 @@ PL_INLINE T sum_block(const T* x, int64_t n, F f) {
   return fold_lanes<T>((a + b) + (c + d), [](T p, T q) { return p + q; });
 }
 
-// Sums of blocks: float in double, double with the rounding errors beside.
-template <class T>
-struct Total;
-template <>
-struct Total<float> {
-  double sum;
-  void add(double x) { sum += x; }
-  void add(const Total& t) { sum += t.sum; }
-  double value() const { return sum; }
-};
-template <>
-struct Total<double> {
-  double sum, error;
-  void add(double x) {
-    const double s = sum + x, t = s - sum;
-    error += (sum - (s - t)) + (x - t);
-    sum = s;
-  }
-  void add(const Total& t) {
-    add(t.sum);
-    error += t.error;
-  }
-  double value() const { return sum - sum == 0 ? sum + error : sum; }  // infinities have no error
-};
-
-enum class SumKind { sum, mean, squares };
-
 template <class T, SumKind kind>
-struct RealSum {
-  using Output = T;
-  using State = Total<T>;
-  static PL_INLINE vec<T> term(vec<T> x) { return kind == SumKind::squares ? x * x : x; }
-  static void start(State& s) { s = {}; }
+struct RealSum : SumOf<T, kind> {
+  using typename SumOf<T, kind>::State;
+  using SumOf<T, kind>::term;
   static PL_INLINE void block(State& s, const T* x, int64_t n, int64_t) {
     s.add(sum_block<T>(x, n, [](vec<T> v) { return term(v); }));
   }
@@ -116,32 +84,23 @@ struct RealSum {
     }
     for (c = 0; c < cols; ++c) s[c].add(part[c]);
   }
-  static void merge(State& a, const State& b) { a.add(b); }
-  static T finish(const State& s, int64_t n) {
-    return T(kind == SumKind::mean ? s.value() / double(n) : s.value());
-  }
 };
 
 // Reducers whose state is one number, updated element by element.
-template <class T, class Derived>
-struct Simple {
+template <class T, class Base>
+struct Simple : Base {
   static PL_INLINE void rows(auto* s, const T* x, int64_t stride, int64_t rows, int64_t cols, int64_t) {
     for (int64_t r = 0; r < rows; ++r) {
       const T* row = x + r * stride;
       PL_INDEPENDENT
-      for (int64_t c = 0; c < cols; ++c) s[c] = Derived::join(s[c], Derived::lift(row[c]));
+      for (int64_t c = 0; c < cols; ++c) s[c] = Base::join(s[c], Base::lift(row[c]));
     }
   }
-  static void merge(auto& a, const auto& b) { a = Derived::join(a, b); }
 };
 
 template <class T>
-struct IntegerSum : Simple<T, IntegerSum<T>> {
-  using Output = int64_t;
-  using State = uint64_t;
-  static PL_INLINE State lift(T x) { return State(int64_t(x)); }
-  static PL_INLINE State join(State a, State b) { return a + b; }
-  static void start(State& s) { s = 0; }
+struct IntegerSum : Simple<T, IntegerSumOf<T>> {
+  using typename IntegerSumOf<T>::State;
   static PL_INLINE void block(State& s, const T* x, int64_t n, int64_t) {
     if constexpr (sizeof(T) == 1) {
       uint32_t sum = 0;
@@ -153,29 +112,20 @@ struct IntegerSum : Simple<T, IntegerSum<T>> {
       s += sum;
     }
   }
-  static Output finish(State s, int64_t) { return Output(s); }
 };
 
 template <class T>
-struct IntegerProduct : Simple<T, IntegerProduct<T>> {
-  using Output = int64_t;
-  using State = uint64_t;
-  static PL_INLINE State lift(T x) { return State(int64_t(x)); }
-  static PL_INLINE State join(State a, State b) { return a * b; }
-  static void start(State& s) { s = 1; }
+struct IntegerProduct : Simple<T, IntegerProductOf<T>> {
+  using typename IntegerProductOf<T>::State;
+  using IntegerProductOf<T>::lift;
   static PL_INLINE void block(State& s, const T* x, int64_t n, int64_t) {
     for (int64_t i = 0; i < n; ++i) s *= lift(x[i]);
   }
-  static Output finish(State s, int64_t) { return Output(s); }
 };
 
 template <class T>
-struct RealProduct : Simple<T, RealProduct<T>> {
-  using Output = T;
-  using State = double;
-  static PL_INLINE State lift(T x) { return x; }
-  static PL_INLINE State join(State a, State b) { return a * b; }
-  static void start(State& s) { s = 1; }
+struct RealProduct : Simple<T, RealProductOf<T>> {
+  using typename RealProductOf<T>::State;
   static PL_INLINE void block(State& s, const T* x, int64_t n, int64_t) {
     State p[4] = {s, 1, 1, 1};
     int64_t i = 0;
@@ -184,18 +134,8 @@ struct RealProduct : Simple<T, RealProduct<T>> {
     for (; i < n; ++i) p[0] *= x[i];
     s = (p[0] * p[1]) * (p[2] * p[3]);
   }
-  static Output finish(State s, int64_t) { return T(s); }
 };
 
-// The largest (or smallest) element; NaN if there is one.
-template <bool largest, class T>
-PL_INLINE T extremum(T a, T b) {
-  if constexpr (is_real<T>) {
-    return ((largest ? a > b : a < b) | (a != a)) ? a : b;
-  } else {
-    return (largest ? a > b : a < b) ? a : b;
-  }
-}
 template <bool largest, class T>
 PL_INLINE T extremum_block(const T* x, int64_t n) {  // n > 0
   if constexpr (is_real<T>) {
@@ -221,19 +161,11 @@ PL_INLINE T extremum_block(const T* x, int64_t n) {  // n > 0
 }
 
 template <class T, bool largest>
-struct Extremum {
-  using Output = T;
-  struct State {
-    T best;
-    bool any;
-  };
-  static void start(State& s) { s = {}; }
-  static PL_INLINE void take(State& s, T x) {
-    s.best = s.any ? extremum<largest>(s.best, x) : x;
-    s.any = true;
-  }
+struct Extremum : ExtremumOf<T, largest> {
+  using typename ExtremumOf<T, largest>::State;
+  using ExtremumOf<T, largest>::take;
   static PL_INLINE void block(State& s, const T* x, int64_t n, int64_t) {
-    take(s, extremum_block<largest>(x, n));
+    take(s, extremum_block<largest>(x, n), 0);
   }
   static PL_INLINE void rows(State* s, const T* x, int64_t stride, int64_t rows, int64_t cols, int64_t) {
     T best[kTile];
@@ -243,12 +175,8 @@ struct Extremum {
       PL_INDEPENDENT
       for (int64_t c = 0; c < cols; ++c) best[c] = extremum<largest>(best[c], row[c]);
     }
-    for (int64_t c = 0; c < cols; ++c) take(s[c], best[c]);
+    for (int64_t c = 0; c < cols; ++c) take(s[c], best[c], 0);
   }
-  static void merge(State& a, const State& b) {
-    if (b.any) take(a, b.best);
-  }
-  static T finish(const State& s, int64_t) { return s.best; }
 };
 
 // Where `value` (or NaN) first stands in x; it is there.
@@ -269,16 +197,9 @@ PL_INLINE int64_t first_of(const T* x, int64_t n, T value) {
 
 // The index of the first NaN, else of the first extremum.
 template <class T, bool largest>
-struct ArgExtremum {
-  using Output = int64_t;
-  struct State {
-    T best;
-    int64_t at;  // -1: none yet
-  };
-  static void start(State& s) { s = {T{}, -1}; }
-  static PL_INLINE bool better(T x, const State& s) {
-    return s.at < 0 || (largest ? x > s.best : x < s.best) || (x != x && s.best == s.best);
-  }
+struct ArgExtremum : ArgExtremumOf<T, largest> {
+  using typename ArgExtremumOf<T, largest>::State;
+  using ArgExtremumOf<T, largest>::better, ArgExtremumOf<T, largest>::take;
   static PL_INLINE void block(State& s, const T* x, int64_t n, int64_t at) {
     const T best = extremum_block<largest>(x, n);
     if (!better(best, s)) return;
@@ -286,41 +207,27 @@ struct ArgExtremum {
   }
   static PL_INLINE void rows(State* s, const T* x, int64_t stride, int64_t rows, int64_t cols, int64_t at) {
     for (int64_t r = 0; r < rows; ++r)
-      for (int64_t c = 0; c < cols; ++c)
-        if (better(x[r * stride + c], s[c])) s[c] = {x[r * stride + c], at + r};
+      for (int64_t c = 0; c < cols; ++c) take(s[c], x[r * stride + c], at + r);
   }
-  static void merge(State& a, const State& b) {
-    if (b.at >= 0 && better(b.best, a)) a = b;
-  }
-  static Output finish(const State& s, int64_t) { return s.at; }
 };
 
 template <class T, bool all>
-struct Truth : Simple<T, Truth<T, all>> {
-  using Output = uint8_t;
-  using State = uint8_t;
-  static PL_INLINE State lift(T x) { return x != T(0); }
-  static PL_INLINE State join(State a, State b) { return all ? a & b : a | b; }
-  static void start(State& s) { s = all; }
+struct Truth : Simple<T, TruthOf<T, all>> {
+  using typename TruthOf<T, all>::State;
+  using TruthOf<T, all>::lift, TruthOf<T, all>::join;
   static PL_INLINE void block(State& s, const T* x, int64_t n, int64_t) {
     if (s != all) return;  // decided
     uint8_t found = all;
     for (int64_t i = 0; i < n; ++i) found = join(found, lift(x[i]));
     s = found;
   }
-  static Output finish(State s, int64_t) { return s; }
 };
 
 // log(sum(exp(x))) as max + log(sum(exp(x - max))), block by block.
 template <class T>
-struct LogSumExp {
-  using Output = T;
-  struct State {
-    T max;
-    double sum;  // of exp(x - max), when max is finite
-  };
-  static constexpr T kInf = T(__builtin_inf());
-  static void start(State& s) { s = {-kInf, 0}; }
+struct LogSumExp : LogSumExpOf<T> {
+  using typename LogSumExpOf<T>::State;
+  using LogSumExpOf<T>::kInf, LogSumExpOf<T>::merge;
   static T shift_of(T max) { return max - max == 0 ? max : T(0); }
   static void block(State& s, const T* x, int64_t n, int64_t) {
     const T max = extremum_block<true>(x, n), shift = shift_of(max);
@@ -351,20 +258,6 @@ struct LogSumExp {
       for (int64_t r = 0; r < rows; ++r) sum += exp_(at(r) - shift);
       for (int64_t k = 0; k < n; ++k) merge(s[c + k], {max[k], sum[k]});
     }
-  }
-  static void merge(State& a, const State& b) {
-    if (b.max == -kInf) return;
-    if (a.max == -kInf) {
-      a = b;
-    } else if (extremum<true>(a.max, b.max) == a.max) {
-      a.sum += b.sum * exp_(double(b.max) - double(a.max));
-    } else {
-      a = {extremum<true>(a.max, b.max), b.sum + a.sum * exp_(double(a.max) - double(b.max))};
-    }
-  }
-  static T finish(const State& s, int64_t) {
-    return s.max - s.max == 0 ? T(double(s.max) + log_(s.sum))
-                              : s.max;  // -inf, inf and NaN stand for themselves
   }
 };
 

@@ -13,13 +13,13 @@
 // registers, so that a multiprocessor is full. Contiguous operands have one dimension left: nothing is divided there.
 #pragma once
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 #include "kernels/elements.h"
 #include "kernels/elementwise.h"
 #include "kernels/math.h"
 #include "launch.h"
+#include "words.cuh"
 
 namespace pl::cuda {
 namespace {
@@ -121,35 +121,6 @@ Box<K> as_tiles(const Box<K>& from, int d, int64_t side) {
 
 // ---- packs ----
 
-template <int bytes>
-struct alignas(bytes) Raw {
-  uint32_t word[bytes / 4];
-};
-template <>
-struct Raw<2> {
-  uint16_t half;
-};
-template <>
-struct Raw<1> {
-  uint8_t byte;
-};
-
-// n neighbouring elements, moved as one word.
-template <class T, int n>
-struct Pack {
-  T v[n];
-  using Word = Raw<sizeof(T) * n>;
-  __device__ __forceinline__ void load(const char* p) {
-    const Word w = *reinterpret_cast<const Word*>(p);
-    memcpy(v, &w, sizeof v);
-  }
-  __device__ __forceinline__ void store(char* p) const {
-    Word w;
-    memcpy(&w, v, sizeof v);
-    *reinterpret_cast<Word*>(p) = w;
-  }
-};
-
 template <int K>
 bool can_pack(const Box<K>& b, int64_t pack) {
   const int last = b.ndim - 1;
@@ -157,8 +128,7 @@ bool can_pack(const Box<K>& b, int64_t pack) {
     return false;
   for (const auto& o : b.op) {
     if (o.stride[last] == 0 && &o != &b.op[0]) continue;
-    if (o.stride[last] != 1 || reinterpret_cast<uintptr_t>(o.p) % static_cast<uintptr_t>(o.size * pack) != 0)
-      return false;
+    if (o.stride[last] != 1 || !is_aligned(o.p, pack, static_cast<size_t>(o.size))) return false;
     for (int d = 0; d < last; ++d)
       if (o.stride[d] % pack != 0) return false;
   }
