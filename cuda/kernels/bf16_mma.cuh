@@ -30,15 +30,17 @@ union Bf16Shared {
 
 __device__ __forceinline__ int chunk_at(int row, int chunk) { return (chunk ^ (row % 8)) * 8; }
 
-// Rows [row0, row0+S) and 64 steps of k.
+// S rows and 64 steps of k, of which `rows` and `steps` are there.
 template <int S>
-__device__ __forceinline__ void fetch_stage(uint16_t (&to)[S][kBf16Step], const uint16_t* from, int64_t rows,
-                                            int64_t depth, int64_t row0, int64_t k0, int64_t k1) {
+__device__ __forceinline__ void fetch_stage(uint16_t (&to)[S][kBf16Step], const uint16_t* from, int depth,
+                                            int rows, int steps) {
+  const int row = static_cast<int>(threadIdx.x) / 8, chunk = static_cast<int>(threadIdx.x) % 8;
+  constexpr int kAtOnce = kGemmThreads / 8;
+  static_assert(kAtOnce % 8 == 0);
 #pragma unroll
-  for (int r = 0; r < S * 8 / kGemmThreads; ++r) {
-    const int q = static_cast<int>(threadIdx.x) + r * kGemmThreads, row = q / 8, chunk = q % 8;
-    const bool there = row0 + row < rows && k0 + chunk * 8 < k1;
-    cp_async(&to[row][chunk_at(row, chunk)], there ? from + (row0 + row) * depth + k0 + chunk * 8 : from,
+  for (int r = 0; r < S; r += kAtOnce) {
+    const bool there = row + r < rows && chunk * 8 < steps;
+    cp_async(&to[row + r][chunk_at(row, chunk)], there ? from + int64_t{row + r} * depth + chunk * 8 : from,
              there ? 16 : 0);
   }
 }
@@ -78,27 +80,29 @@ __global__ void __launch_bounds__(kGemmThreads, 2)
   auto& s = smem<Bf16Shared<S>>();
   const Place p = place_of(blockIdx.x, blocks_of(g.m, S), blocks_of(g.n, S), g.batch);
   const int64_t i0 = p.row * S, j0 = p.column * S;
-  const int64_t k0 = p.split * depth, k1 = smaller(k0 + depth, o.depth),
-                steps = blocks_of(k1 - k0, kBf16Step);
-  const uint16_t *const a = o.a + p.batch * o.batch_a, *const b = o.b + p.batch * o.batch_b;
-  const auto fetch = [&](int64_t step) {
+  const int64_t k0 = p.split * depth;
+  const int all = static_cast<int>(smaller(depth, o.depth - k0)), steps = (all + kBf16Step - 1) / kBf16Step;
+  const uint16_t* const a = o.a + p.batch * o.batch_a + i0 * o.depth + k0;
+  const uint16_t* const b = o.b + p.batch * o.batch_b + j0 * o.depth + k0;
+  const int rows_a = static_cast<int>(smaller(S, g.m - i0)), rows_b = static_cast<int>(smaller(S, g.n - j0));
+  const auto fetch = [&](int step, int stage) {
     if (step < steps) {
-      const int stage = static_cast<int>(step % kBf16Stages);
-      fetch_stage(s.in.a[stage], a, g.m, o.depth, i0, k0 + step * kBf16Step, k1);
-      fetch_stage(s.in.b[stage], b, g.n, o.depth, j0, k0 + step * kBf16Step, k1);
+      const int at = step * kBf16Step;
+      fetch_stage(s.in.a[stage], a + at, static_cast<int>(o.depth), rows_a, all - at);
+      fetch_stage(s.in.b[stage], b + at, static_cast<int>(o.depth), rows_b, all - at);
     }
     cp_async_commit();  // an empty group beyond the end, so that the number under way is always the same
   };
   MmaTile<S> tile;
   tile.clear();
 #pragma unroll
-  for (int step = 0; step < kBf16Stages - 1; ++step) fetch(step);
-  for (int64_t step = 0; step < steps; ++step) {
+  for (int step = 0; step < kBf16Stages - 1; ++step) fetch(step, step);
+  for (int step = 0, stage = 0; step < steps; ++step) {
     cp_async_wait<kBf16Stages - 2>();
     __syncthreads();  // the stage is there for all, and the one before it is read by none
-    fetch(step + kBf16Stages - 1);
-    const int stage = static_cast<int>(step % kBf16Stages);
+    fetch(step + kBf16Stages - 1, stage == 0 ? kBf16Stages - 1 : stage - 1);
     multiply_stage(s.in.a[stage], s.in.b[stage], tile);
+    stage = stage + 1 == kBf16Stages ? 0 : stage + 1;
   }
   cp_async_wait<0>();
   tile.write(s.out, g, target_of<float>(g, splits, p.batch, p.split), i0, j0);
