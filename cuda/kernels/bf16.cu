@@ -1,11 +1,12 @@
 // The product with bfloat16 operands: both are packed into the workspace, then multiplied on the tensor cores.
-#include "bf16_mma.cuh"
+#include "bf16_wgmma.cuh"
 #include "kernels/bf16.h"
 
 namespace pl::cuda {
 namespace {
 
-enum class Bf16Path : uint8_t { small, large };  // tiles of 64 x 64, 128 x 128
+// mma.sync with tiles of 64 x 64 and 128 x 128; wgmma with tiles of 128 x 128 and 128 x 256.
+enum class Bf16Path : uint8_t { small, large, hopper, hopper_wide };
 
 struct Bf16Plan {
   Bf16Path path;
@@ -16,14 +17,21 @@ struct Bf16Plan {
   int64_t a_bytes, b_bytes, partial_bytes;
 };
 
+// Of the arguments and the architecture alone.
 Bf16Plan bf16_path_of(const GemmArgs& g) {
   Bf16Plan p{};
   p.depth = round_up(g.k, 8);
-  p.path = tiles_of(g, 128) >= kFullMachine / 2 ? Bf16Path::large : Bf16Path::small;
-  const GemmPlan parts =
-      p.path == Bf16Path::large ? whole(g, GemmPath::large) : split(g, GemmPath::medium, tiles_of(g, 64));
-  p.splits = parts.splits;
-  p.part = parts.splits > 1 ? round_up(parts.depth, kBf16Step) : larger(p.depth, kBf16Step);
+  const int64_t tiles = tiles_of(g, 128), wide = g.batch * blocks_of(g.m, 128) * blocks_of(g.n, 256);
+  const bool hopper = has_wgmma() && g.k > 0 && larger(g.m, g.n) * g.batch < int64_t{1} << 31;
+  if (tiles < kFullMachine / 2)
+    p.path = Bf16Path::small;
+  else
+    p.path = !hopper ? Bf16Path::large : wide >= kFullMachine ? Bf16Path::hopper_wide : Bf16Path::hopper;
+  p.part = larger(p.depth, kBf16Step);
+  if (p.path == Bf16Path::small) {
+    const GemmPlan parts = split(g, GemmPath::medium, tiles_of(g, 64));
+    if (parts.splits > 1) p.part = round_up(parts.depth, kBf16Step);
+  }
   p.splits = static_cast<int>(larger(1, blocks_of(p.depth, p.part)));
   p.batches_a = g.batch_a == 0 ? 1 : g.batch;
   p.batches_b = g.batch_b == 0 ? 1 : g.batch;
@@ -54,10 +62,12 @@ void gemm(Stream stream, const GemmArgs& args) {
   }
   const Bf16Operands o{a, b, p.depth, p.batches_a > 1 ? g.m * p.depth : 0,
                        p.batches_b > 1 ? g.n * p.depth : 0};
-  if (p.path == Bf16Path::large)
-    start_bf16_mma<128>(stream, g, o, p.splits, p.part);
-  else
-    start_bf16_mma<64>(stream, g, o, p.splits, p.part);
+  switch (p.path) {
+    case Bf16Path::small: start_bf16_mma<64>(stream, g, o, p.splits, p.part); break;
+    case Bf16Path::large: start_bf16_mma<128>(stream, g, o, p.splits, p.part); break;
+    case Bf16Path::hopper: start_wgmma<128>(stream, g, o); break;
+    case Bf16Path::hopper_wide: start_wgmma<256>(stream, g, o); break;
+  }
   if (p.splits > 1)
     start(stream, join_parts<float>, blocks_for(g.batch * g.m * g.n), dim3(kThreads), 0, g, p.splits);
 }
