@@ -4,8 +4,8 @@
 // each step of 8 is summed there from zero and added to the running sum with a plain, rounded addition: the error of a
 // product is that of a float32 sum, not one that grows with K.
 //
-// The tile is 128 x 128, K in steps of 16 through the buffers of the plain kernel (gemm_simt.cuh); operands are split
-// as the fragments are read. big is a rounded to 11 bits by Dekker's way, without integer instructions; small is exact.
+// The tile is 128 or 64 wide, K in steps of 16 through the buffers of the plain kernel (gemm_simt.cuh); operands are
+// split as the fragments are read. big is a rounded to 11 bits by Dekker's way, without integer instructions; small is exact.
 // Infinities, NaN and numbers too large to split make a sum that is not finite; a block that has one does its tile again
 // with the plain kernel's loop, so that such elements are what IEEE says.
 #pragma once
@@ -14,11 +14,12 @@
 namespace pl::cuda {
 namespace {
 
-inline constexpr int kTf32Tile = 128, kTf32Step = 16;
+inline constexpr int kTf32Step = 16;
 
+template <int S>
 union Tf32Shared {
-  SimtShared<float, kTf32Tile, kTf32Step> plain;
-  MmaTile<kTf32Tile>::Out out;
+  SimtShared<float, S, kTf32Step> plain;
+  typename MmaTile<S>::Out out;
 };
 
 struct Tf32Pair {
@@ -30,9 +31,10 @@ __device__ __forceinline__ Tf32Pair split_tf32(float a) {
   return {__float_as_uint(big), __float_as_uint(a - big)};
 }
 
-__device__ __forceinline__ void multiply_tf32(const SimtShared<float, kTf32Tile, kTf32Step>& s, int now,
-                                              MmaTile<kTf32Tile>& tile) {
-  using Tile = MmaTile<kTf32Tile>;
+template <int S>
+__device__ __forceinline__ void multiply_tf32(const SimtShared<float, S, kTf32Step>& s, int now,
+                                              MmaTile<S>& tile) {
+  using Tile = MmaTile<S>;
   const int g = Tile::group(), t = Tile::in_group(), top = Tile::top() + g, left = Tile::left() + g;
 #pragma unroll
   for (int k = 0; k < kTf32Step; k += 8) {
@@ -63,10 +65,10 @@ __device__ __forceinline__ void multiply_tf32(const SimtShared<float, kTf32Tile,
   }
 }
 
+template <int S>
 __global__ void __launch_bounds__(kGemmThreads, 1) tf32_gemm(GemmArgs g) {
-  using Plain = Simt<Field<float>, kTf32Tile, kTf32Step>;
-  constexpr int S = kTf32Tile;
-  auto& s = smem<Tf32Shared>();
+  using Plain = Simt<Field<float>, S, kTf32Step>;
+  auto& s = smem<Tf32Shared<S>>();
   const Place p = place_of(blockIdx.x, blocks_of(g.m, S), blocks_of(g.n, S), g.batch);
   const int64_t i0 = p.row * S, j0 = p.column * S;
   if (g.symmetric && j0 + S <= i0) return;  // below the diagonal
@@ -83,9 +85,10 @@ __global__ void __launch_bounds__(kGemmThreads, 1) tf32_gemm(GemmArgs g) {
   }
 }
 
-inline void start_tf32(Stream stream, const GemmArgs& g) {
-  start(stream, tf32_gemm, dim3(static_cast<unsigned>(tiles_of(g, kTf32Tile))), dim3(kGemmThreads),
-        sizeof(Tf32Shared), g);
+template <int S>
+void start_tf32(Stream stream, const GemmArgs& g) {
+  start(stream, tf32_gemm<S>, dim3(static_cast<unsigned>(tiles_of(g, S))), dim3(kGemmThreads),
+        sizeof(Tf32Shared<S>), g);
 }
 
 }  // namespace

@@ -18,7 +18,8 @@ void gemm_float(Stream stream, const GemmArgs& g) {
     case GemmPath::large:
       if constexpr (std::is_same_v<T, float>) start_simt<Field<T>, 128, 16>(stream, g, plan);
       break;
-    case GemmPath::tf32: start_tf32(stream, g); break;
+    case GemmPath::tf32_medium: start_tf32<64>(stream, g); break;
+    case GemmPath::tf32_large: start_tf32<128>(stream, g); break;
   }
   if (plan.splits > 1)
     start(stream, join_parts<T>, blocks_for(g.batch * g.m * g.n), dim3(kThreads), 0, g, plan.splits);
