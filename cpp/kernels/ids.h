@@ -1,7 +1,7 @@
 // Ids that kernels look up: checked one by one, the first bad one reported.
 #pragma once
 #include "core/device.h"
-#include "kernels/simd.h"
+#include "kernels/math.h"
 
 namespace pl::PL_ISA {
 namespace {

@@ -1,4 +1,4 @@
-// Optimizer updates over the segments of one launch, in place; the rules are in optim_rules.h.
+// Optimizer updates over the segments of one launch, in place; the rules are in optim_rules.h, what surrounds them in optim_step.h.
 //
 // The elements of all segments that are not frozen, each padded to whole cache lines, form one line of numbers, cut into
 // chunks of kOptimChunk; a chunk walks the (short) table to the segments it covers. So many small parameters cost no
@@ -13,7 +13,7 @@
 #include "kernels/optim.h"
 
 #include "core/parallel.h"
-#include "kernels/optim_rules.h"
+#include "kernels/optim_step.h"
 #include "kernels/vectors.h"
 
 namespace pl::PL_ISA {
@@ -53,21 +53,9 @@ PL_INLINE void each_chunk(int64_t total, const Fn& fn) {
 
 // -- the first pass: is everything finite, and how long is the gradient? ------------------------------------------
 
-// The gradient as the rule will see it, before any limit: with accumulation the mean of `count`.
-template <class T>
-struct Gradient {
-  const T* g;
-  const T* sum;  // or null
-  vec<T> count;
-  template <class Part>
-  PL_INLINE vec<T> get(int64_t i, Part part) const {
-    return sum ? (part.get(g + i) + part.get(sum + i)) / count : part.get(g + i);
-  }
-};
-
-template <class T>
-PL_INLINE Gradient<T> gradient_of(const Segment& s, double count) {
-  return {static_cast<const T*>(s.g), static_cast<const T*>(s.sum), constant<T>(count)};
+template <class T, class Part>
+PL_INLINE vec<T> get(const Gradient<T>& g, int64_t i, Part part) {
+  return g.sum ? g.of(part.get(g.g + i), part.get(g.sum + i)) : part.get(g.g + i);
 }
 
 // 0 g is 0 for a finite g and NaN for any other; the sums of these stay 0 or become NaN.
@@ -93,13 +81,13 @@ bool all_finite(const T* g, int64_t n) {
 template <class T>
 double squares(const Gradient<T>& g, int64_t from, int64_t to) {
   const T sum = sum_vectors<T>(to - from, [&](int64_t i, auto part) {
-    const vec<T> v = g.get(from + i, part);
+    const vec<T> v = get(g, from + i, part);
     return v * v;
   });
   if (sum - sum == 0) return static_cast<double>(sum);
   double wide = 0;
   for (int64_t i = from; i < to; ++i) {
-    const double v = static_cast<double>(g.get(i, Part<T>{1})[0]);
+    const double v = static_cast<double>(get(g, i, Part<T>{1})[0]);
     wide += v * v;
   }
   return wide;
@@ -121,8 +109,8 @@ bool look(const OptimArgs& a, int64_t total, double count, bool norms) {
         a.workspace[chunk + i] = part;
         good = part - part == 0;
       } else if (g.sum) {
-        const T zero =
-            sum_vectors<T>(to - from, [&](int64_t k, auto part) { return g.get(from + k, part) * vec<T>{}; });
+        const T zero = sum_vectors<T>(
+            to - from, [&](int64_t k, auto part) { return get(g, from + k, part) * vec<T>{}; });
         good = zero == 0;
       } else {
         good = all_finite(g.g + from, to - from);
@@ -153,67 +141,32 @@ double* clip_factors(const OptimArgs& a, int64_t total) {
 
 // -- the second pass ------------------------------------------------------------------------------------------------
 
-// What surrounds a rule in one part of a segment. `kPlain`: nothing does.
-template <class T, class Rule, bool kPlain>
-struct Surroundings {
-  using V = vec<T>;
-  Gradient<T> gradient;
-  T *p, *sum, *average;
-  V limit, factor, l2, minus_shrink, keep, take;
-  bool limits, scales, has_l2, shrinks, first, overwrites;
-
-  Surroundings(const OptimArgs& a, const Segment& s, double rate, double clip_factor, int64_t t, double count)
-      : gradient(gradient_of<T>(s, count)),
-        p(static_cast<T*>(s.p)),
-        sum(static_cast<T*>(s.sum)),
-        average(static_cast<T*>(s.average)),
-        limit(constant<T>(a.clip_at)),
-        factor(constant<T>(clip_factor)),
-        l2(constant<T>(s.decay)),
-        minus_shrink(constant<T>(-rate * s.decay)),
-        keep(constant<T>(a.ema)),
-        take(constant<T>(1 - a.ema)),
-        limits(a.clip == Clip::value),
-        scales(clip_factor != 1),
-        has_l2(!a.hyper.decoupled && s.decay != 0),
-        shrinks(a.hyper.decoupled && s.decay != 0),
-        first(t == 1),
-        overwrites(a.overwrite > 0 && t % a.overwrite == 0) {}
-
-  bool plain() const { return !(sum || average || limits || scales || has_l2 || shrinks); }
-
-  template <class Part>
-  PL_INLINE void step(const Rule& rule, T* const* slots, int64_t i, Part part) const {
-    constexpr int n = Rule::slots;
-    V w = part.get(p + i), s[n > 0 ? n : 1], g;
-    for (int k = 0; k < n; ++k) s[k] = part.get(slots[k] + i);
-    if constexpr (kPlain) {
-      g = part.get(gradient.g + i);
-    } else {
-      g = gradient.get(i, part);
-      if (sum) part.put(sum + i, V{});
-      if (limits) g = min_(max_(g, -limit), limit);
-      if (scales) g = g * factor;
-      if (has_l2) g = fma_(l2, w, g);
-      if (shrinks) w = fma_(minus_shrink, w, w);
-    }
-    w = rule.step(w, g, s);
-    for (int k = 0; k < n; ++k) part.put(slots[k] + i, s[k]);
-    if (!kPlain && average) {
-      const V mean = first ? w : fma_(keep, part.get(average + i), take * w);
-      part.put(average + i, mean);
-      if (overwrites) w = mean;
-    }
-    part.put(p + i, w);
+// One vector of a segment: from memory, through the rule, and back.
+template <class T, class Rule, bool kPlain, class Part>
+PL_INLINE void step(const Surroundings<T, Rule, kPlain>& around, const Rule& rule, T* const* slots, int64_t i,
+                    Part part) {
+  OneStep<T, Rule> x{};
+  x.p = part.get(around.p + i);
+  x.g = part.get(around.gradient.g + i);
+  for (int k = 0; k < Rule::slots; ++k) x.s[k] = part.get(slots[k] + i);
+  if constexpr (!kPlain) {
+    if (around.sum()) x.sum = part.get(around.sum() + i), part.put(around.sum() + i, vec<T>{});
+    if (around.average && !around.first) x.average = part.get(around.average + i);
   }
-};
+  around.step(rule, x);
+  for (int k = 0; k < Rule::slots; ++k) part.put(slots[k] + i, x.s[k]);
+  if constexpr (!kPlain) {
+    if (around.average) part.put(around.average + i, x.average);
+  }
+  part.put(around.p + i, x.p);
+}
 
 template <class T, class Rule, bool kPlain>
 void update_part(const Surroundings<T, Rule, kPlain>& around, const Rule& rule, const Segment& s,
                  int64_t from, int64_t to) {
   T* slots[kMaxSlots];
   for (int k = 0; k < kMaxSlots; ++k) slots[k] = static_cast<T*>(s.slots[k]);
-  each_vector<T>(from, to, [&](int64_t i, auto part) { around.step(rule, slots, i, part); });
+  each_vector<T>(from, to, [&](int64_t i, auto part) { step(around, rule, slots, i, part); });
 }
 
 template <class T>

@@ -1,12 +1,17 @@
 // The update rules, one struct each: `slots`, constants as vectors, and step(w, g, s), which moves one vector of weights
-// from its gradient and its slots; formulas in optim.h. What surrounds a rule (which elements, decay, clipping, averages)
-// is written once, in optim.cpp.
+// from its gradient and its slots; formulas in optim.h. What surrounds a rule (decay, clipping, averages) is written
+// once, in optim_step.h. CPU and CUDA share both.
 #pragma once
 #include "kernels/math.h"
 #include "kernels/optim.h"
 
 namespace pl::PL_ISA {
 namespace {
+
+#if defined(PL_CUDA)
+template <class T>
+using vec = T;
+#endif
 
 // What the number of the update makes of the constants, once a launch.
 struct StepFactors {
@@ -16,27 +21,27 @@ struct StepFactors {
 // b(1) ... b(t). The first kNadamWarm factors from the product that the update before left, or from the beginning: the
 // same bits either way; behind them 0.96^t no longer counts and every factor is beta_1.
 constexpr int64_t kNadamWarm = 1000;
-inline double nadam_momentum(double beta_1, double t) { return beta_1 * (1 - 0.5 * __builtin_pow(0.96, t)); }
-inline double nadam_product(double beta_1, OptimScalars& s) {
+PL_INLINE double nadam_momentum(double beta_1, double t) { return beta_1 * (1 - 0.5 * std::pow(0.96, t)); }
+PL_INLINE double nadam_product(double beta_1, OptimScalars& s) {
   const int64_t t = s.step + 1, warm = t < kNadamWarm ? t : kNadamWarm;
   if (s.product_step < 1 || s.product_step > warm) s.product_step = 0, s.product = 1;
   for (; s.product_step < warm; ++s.product_step)
     s.product *= nadam_momentum(beta_1, static_cast<double>(s.product_step + 1));
-  return s.product * __builtin_pow(beta_1, static_cast<double>(t - warm));
+  return s.product * std::pow(beta_1, static_cast<double>(t - warm));
 }
 
-inline StepFactors step_factors(const OptimHyper& h, OptimScalars& s) {
+PL_INLINE StepFactors step_factors(const OptimHyper& h, OptimScalars& s) {
   const double t = static_cast<double>(s.step + 1);
   switch (h.rule) {
     case OptimRule::adam:
-      return {.first = __builtin_sqrt(1 - __builtin_pow(h.beta_2, t)) / (1 - __builtin_pow(h.beta_1, t))};
-    case OptimRule::adamax: return {.first = 1 / (1 - __builtin_pow(h.beta_1, t))};
+      return {.first = std::sqrt(1 - std::pow(h.beta_2, t)) / (1 - std::pow(h.beta_1, t))};
+    case OptimRule::adamax: return {.first = 1 / (1 - std::pow(h.beta_1, t))};
     case OptimRule::nadam: {
       const double now = nadam_momentum(h.beta_1, t), next = nadam_momentum(h.beta_1, t + 1);
       const double product = nadam_product(h.beta_1, s);
       return {.first = next / (1 - product * next),
               .second = (1 - now) / (1 - product),
-              .third = 1 / (1 - __builtin_pow(h.beta_2, t))};
+              .third = 1 / (1 - std::pow(h.beta_2, t))};
     }
     default: return {};
   }
@@ -52,7 +57,7 @@ template <class T>
 struct Mean {
   using V = vec<T>;
   V keep, take;
-  explicit Mean(double b) : keep(constant<T>(b)), take(constant<T>(1 - b)) {}
+  PL_INLINE explicit Mean(double b) : keep(constant<T>(b)), take(constant<T>(1 - b)) {}
   PL_INLINE V of(V mean, V x) const { return fma_(keep, mean, take * x); }
   PL_INLINE V of_square(V mean, V x) const { return fma_(keep, mean, take * x * x); }
 };
@@ -64,7 +69,7 @@ struct Sgd {
   using V = vec<T>;
   static constexpr int slots = kMomentum == Momentum::none ? 0 : 1;
   V minus_rate, momentum;
-  Sgd(const OptimHyper& h, double rate, const StepFactors&)
+  PL_INLINE Sgd(const OptimHyper& h, double rate, const StepFactors&)
       : minus_rate(constant<T>(-rate)), momentum(constant<T>(h.momentum)) {}
   PL_INLINE V step(V w, V g, V* s) const {
     if constexpr (kMomentum == Momentum::none) {
@@ -83,7 +88,7 @@ struct Adam {
   static constexpr int slots = kAmsgrad ? 3 : 2;
   Mean<T> first, second;
   V minus_alpha, epsilon;
-  Adam(const OptimHyper& h, double rate, const StepFactors& f)
+  PL_INLINE Adam(const OptimHyper& h, double rate, const StepFactors& f)
       : first(h.beta_1),
         second(h.beta_2),
         minus_alpha(constant<T>(-rate * f.first)),
@@ -102,7 +107,7 @@ struct Adagrad {
   using V = vec<T>;
   static constexpr int slots = 1;
   V minus_rate, epsilon;
-  Adagrad(const OptimHyper& h, double rate, const StepFactors&)
+  PL_INLINE Adagrad(const OptimHyper& h, double rate, const StepFactors&)
       : minus_rate(constant<T>(-rate)), epsilon(constant<T>(h.epsilon)) {}
   PL_INLINE V step(V w, V g, V* s) const {
     s[0] = fma_(g, g, s[0]);
@@ -116,7 +121,7 @@ struct Adadelta {
   static constexpr int slots = 2;
   Mean<T> mean;
   V minus_rate, epsilon;
-  Adadelta(const OptimHyper& h, double rate, const StepFactors&)
+  PL_INLINE Adadelta(const OptimHyper& h, double rate, const StepFactors&)
       : mean(h.rho), minus_rate(constant<T>(-rate)), epsilon(constant<T>(h.epsilon)) {}
   PL_INLINE V step(V w, V g, V* s) const {
     s[0] = mean.of_square(s[0], g);
@@ -133,7 +138,7 @@ struct RmsProp {
   static constexpr int slots = 1 + kCentered + kMomentum;
   Mean<T> mean;
   V rate, momentum, epsilon;
-  RmsProp(const OptimHyper& h, double r, const StepFactors&)
+  PL_INLINE RmsProp(const OptimHyper& h, double r, const StepFactors&)
       : mean(h.rho),
         rate(constant<T>(r)),
         momentum(constant<T>(h.momentum)),
@@ -158,7 +163,7 @@ struct Adamax {
   static constexpr int slots = 2;
   Mean<T> first;
   V beta_2, minus_alpha, epsilon;
-  Adamax(const OptimHyper& h, double rate, const StepFactors& f)
+  PL_INLINE Adamax(const OptimHyper& h, double rate, const StepFactors& f)
       : first(h.beta_1),
         beta_2(constant<T>(h.beta_2)),
         minus_alpha(constant<T>(-rate * f.first)),
@@ -177,7 +182,7 @@ struct Nadam {
   static constexpr int slots = 2;
   Mean<T> first, second;
   V of_mean, of_gradient, of_square, epsilon;
-  Nadam(const OptimHyper& h, double rate, const StepFactors& f)
+  PL_INLINE Nadam(const OptimHyper& h, double rate, const StepFactors& f)
       : first(h.beta_1),
         second(h.beta_2),
         of_mean(constant<T>(rate * f.first)),
@@ -197,7 +202,7 @@ struct Lion {
   static constexpr int slots = 1;
   Mean<T> look, mean;
   V rate;
-  Lion(const OptimHyper& h, double r, const StepFactors&)
+  PL_INLINE Lion(const OptimHyper& h, double r, const StepFactors&)
       : look(h.beta_1), mean(h.beta_2), rate(constant<T>(r)) {}
   PL_INLINE V step(V w, V g, V* s) const {
     const V ahead = look.of(s[0], g);
@@ -212,7 +217,7 @@ struct RuleType {
   using of = R;
 };
 template <class T, class Fn>
-PL_INLINE void with_rule(const OptimHyper& h, const Fn& fn) {
+inline void with_rule(const OptimHyper& h, const Fn& fn) {
   switch (h.rule) {
     case OptimRule::sgd:
       if (h.momentum == 0) return fn(RuleType<Sgd<T, Momentum::none>>{});
