@@ -53,4 +53,4 @@ const void* field_of(const KernelTable& table, const KernelField& field);
 
 }  // namespace pl
 
-extern "C" const pl::Backend* pylearn_backend();
+extern "C" __attribute__((visibility("default"))) const pl::Backend* pylearn_backend();

@@ -16,7 +16,7 @@ namespace {
 constexpr size_t kArena = size_t{8} << 30, kAlign = 256, kMargin = 256;
 constexpr unsigned char kPoison = 0xFF, kUnwritten = 0xA5;
 
-std::map<uintptr_t, size_t> device, pinned;  // address -> bytes
+std::map<uintptr_t, size_t> device, pinned, registered;  // address -> bytes
 size_t used = 0;
 
 uintptr_t address(const void* p) { return reinterpret_cast<uintptr_t>(p); }
@@ -84,6 +84,7 @@ void reserve() {
     std::fprintf(stderr, "pylearn CUDA emulation: no %zu bytes of addresses for device memory\n", kArena);
     std::abort();
   }
+  madvise(memory, kArena, MADV_HUGEPAGE);  // opening and closing it costs by the page
   arena.base = static_cast<char*>(memory);
   // A handler of its own stack: the one of a thread of a kernel may be the one that overflowed.
   stack_t stack;
@@ -250,6 +251,18 @@ cudaError_t cudaFreeHost(void* p) {
   if (!emu::pinned.erase(emu::address(p))) return emu::note(cudaErrorInvalidValue);
   std::free(p);
   return cudaSuccess;
+}
+
+cudaError_t cudaHostRegister(void* p, size_t bytes, unsigned) {
+  std::lock_guard lock(emu::runtime_lock());
+  if (!p || !bytes || emu::piece_of(p).kind != emu::Kind::pageable) return emu::note(cudaErrorInvalidValue);
+  emu::registered[emu::address(p)] = bytes;
+  return cudaSuccess;
+}
+cudaError_t cudaHostUnregister(void* p) {
+  if (const cudaError_t e = cudaDeviceSynchronize()) return e;
+  std::lock_guard lock(emu::runtime_lock());
+  return emu::registered.erase(emu::address(p)) ? cudaSuccess : emu::note(cudaErrorInvalidValue);
 }
 
 cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {

@@ -109,11 +109,10 @@ cudaError_t cudaMalloc(T** p, size_t bytes) {
   return emu::device_malloc(reinterpret_cast<void**>(p), bytes);
 }
 cudaError_t cudaFree(void* p);
-// Host memory is reached at its own address anyway.
-enum { cudaHostRegisterDefault = 0, cudaHostRegisterPortable = 1, cudaHostRegisterMapped = 2 };
-inline cudaError_t cudaHostRegister(void* p, size_t bytes, unsigned) {
-  return p && bytes ? cudaSuccess : cudaErrorInvalidValue;
-}
+// The host's own memory becomes as if it came from cudaHostAlloc().
+enum : unsigned { cudaHostRegisterDefault = 0, cudaHostRegisterPortable = 1, cudaHostRegisterMapped = 2 };
+cudaError_t cudaHostRegister(void* p, size_t bytes, unsigned flags);
+cudaError_t cudaHostUnregister(void* p);
 template <class T>
 cudaError_t cudaHostAlloc(T** p, size_t bytes, unsigned) {
   return emu::host_malloc(reinterpret_cast<void**>(p), bytes);

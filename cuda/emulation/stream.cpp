@@ -42,6 +42,7 @@ namespace emu {
 namespace {
 
 std::set<CUstream_st*> streams;
+std::set<CUevent_st*> events;
 thread_local cudaError_t last = cudaSuccess;
 cudaError_t sticky = cudaSuccess;
 std::map<const void*, int> shared_limits;
@@ -105,6 +106,17 @@ cudaError_t refuse_capture(cudaStream_t s) {
   return any ? note(cudaErrorStreamCaptureUnsupported) : cudaSuccess;
 }
 
+// PYLEARN_CUDA_FAIL_AT=n: the n-th kernel ends as one does that touches memory it may not.
+bool fails_now() {
+  static const long at = [] {
+    const char* text = std::getenv("PYLEARN_CUDA_FAIL_AT");
+    return text ? std::atol(text) : 0;
+  }();
+  static long launches = 0;
+  if (at && ++launches == at) sticky = cudaErrorIllegalAddress;
+  return sticky != cudaSuccess;
+}
+
 bool direction_fits(Kind to, Kind from, cudaMemcpyKind kind) {
   switch (kind) {
     case cudaMemcpyHostToHost: return to != Kind::device && from != Kind::device;
@@ -155,9 +167,11 @@ cudaError_t launch(const cudaLaunchConfig_t& config, Launch launch) {
     if (blocks > uint64_t(each) * uint64_t(sms)) return note(cudaErrorCooperativeLaunchTooLarge);
   }
   return put(config.stream, [launch] {
-    if (sticky) return;
+    if (sticky || fails_now()) return;
     run(launch);
+    g.launch = &launch;  // for the message
     check_margins();
+    g.launch = nullptr;
   });
 }
 
@@ -383,13 +397,16 @@ cudaError_t cudaLaunchHostFunc(cudaStream_t s, cudaHostFn_t f, void* data) {
 // ---- events
 
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
+  std::lock_guard lock(runtime_lock());
   *event = new CUevent_st;
+  events.insert(*event);
   return cudaSuccess;
 }
 cudaError_t cudaEventCreate(cudaEvent_t* event) { return cudaEventCreateWithFlags(event, 0); }
 cudaError_t cudaEventDestroy(cudaEvent_t event) {
   std::lock_guard lock(runtime_lock());
   if (event->stream) drain(event->stream);
+  events.erase(event);
   delete event;
   return cudaSuccess;
 }
@@ -475,6 +492,8 @@ cudaError_t cudaStreamEndCapture(cudaStream_t s, cudaGraph_t* graph) {
     k->capture = nullptr;
     k->unjoined = false;
   }
+  for (CUevent_st* e : events)
+    if (e->capture == taken) e->capture = nullptr, e->captured = nullptr;
   --captures;
   if (taken->invalid || !joined) {
     const cudaError_t error =
