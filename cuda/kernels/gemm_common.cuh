@@ -154,20 +154,22 @@ __device__ __forceinline__ T finished(const Target<T>& t, T x, int64_t j, int64_
   return x;
 }
 
-// Rows [i0, i0+Rows) and columns [j0, j0+Columns) of C from shared memory, a warp along a row. Of a symmetric C what lies
+// Rows [i0, i0+Rows) and columns [j0, j0+Columns) of C from shared memory, a warp along a row, by the
+// threads that call, numbered from 0. Of a symmetric C what lies
 // below the diagonal is what lies above. The loop is not unrolled: the activations are long.
 template <class R, int Rows, int Columns, int Threads, class T, int Stride>
 __device__ __forceinline__ void write_rows(const Target<T>& t, const T (&from)[Rows][Stride], int64_t i0,
-                                           int64_t j0, int64_t m, int64_t n) {
+                                           int64_t j0, int64_t m, int64_t n,
+                                           int thread = static_cast<int>(threadIdx.x)) {
 #pragma unroll 1
-  for (int q = static_cast<int>(threadIdx.x); q < Rows * Columns; q += Threads) {
+  for (int q = thread; q < Rows * Columns; q += Threads) {
     const int64_t i = i0 + q / Columns, j = j0 + q % Columns;
     if (i < m && j < n && (!t.mirrored || i <= j))
       t.c[i * t.ld + j] = finished<R>(t, from[q / Columns][q % Columns], j, i * t.ld + j);
   }
   if (!t.mirrored) return;
 #pragma unroll 1
-  for (int q = static_cast<int>(threadIdx.x); q < Rows * Columns; q += Threads) {
+  for (int q = thread; q < Rows * Columns; q += Threads) {
     const int64_t i = i0 + q % Rows, j = j0 + q / Rows;
     if (i < j && j < n) t.c[j * t.ld + i] = from[q % Rows][q / Rows];
   }

@@ -12,7 +12,8 @@ enum class GemmPath : uint8_t {
   small,   // C in tiles of 32 x 32 (gemm_simt.cuh)
   medium,  // 64 x 64
   large,   // 128 x 128
-  tf32,    // 128 x 128 on tensor cores, float32 in three products of TF32 (gemm_tf32.cuh)
+  tf32_medium,  // 64 x 64 on tensor cores, float32 in three products of TF32 (gemm_tf32.cuh)
+  tf32_large,   // 128 x 128
 };
 
 struct GemmPlan {
@@ -30,8 +31,6 @@ constexpr int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 constexpr int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
 constexpr int64_t blocks_of(int64_t n, int64_t block) { return (n + block - 1) / block; }
 constexpr int64_t round_up(int64_t n, int64_t to) { return blocks_of(n, to) * to; }
-
-constexpr int tile_size(GemmPath p) { return p == GemmPath::small ? 32 : p == GemmPath::medium ? 64 : 128; }
 
 constexpr int64_t tiles_of(const GemmArgs& g, int64_t size) {
   return g.batch * blocks_of(g.m, size) * blocks_of(g.n, size);
@@ -56,9 +55,13 @@ constexpr GemmPlan path_of(const GemmArgs& g) {
     return dots ? split(g, GemmPath::dots, g.batch * blocks_of(outputs, 8))
                 : split(g, GemmPath::axpys, g.batch * blocks_of(outputs, 128));
   }
-  if (g.dtype == DType::float32 && tiles_of(g, 128) >= kFullMachine * 3 / 4)
-    return whole(g, g.k >= kTf32Depth ? GemmPath::tf32 : GemmPath::large);
   const int64_t medium = tiles_of(g, 64);
+  if (g.dtype == DType::float32) {
+    const bool deep = g.k >= kTf32Depth;
+    if (tiles_of(g, 128) >= kFullMachine * 3 / 4)
+      return whole(g, deep ? GemmPath::tf32_large : GemmPath::large);
+    if (medium >= kFullMachine / 2 && deep) return whole(g, GemmPath::tf32_medium);
+  }
   if (is_float && medium * larger(1, g.k / kSplitDepth) >= kFullMachine / 2)
     return split(g, GemmPath::medium, medium);
   if (is_float) return split(g, GemmPath::small, tiles_of(g, 32));

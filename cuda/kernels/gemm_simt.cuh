@@ -63,17 +63,14 @@ struct Simt {
     }
   }
 
-  // The sums of the tile at row i0 and column j0 over k in [k0, k1).
-  __device__ __forceinline__ static void run(Shared& s, const GemmArgs& g, int64_t batch, int64_t i0,
-                                             int64_t j0, int64_t k0, int64_t k1, T (&sum)[kRows][kColumns]) {
+  // multiply(buffer) for every step of k in [k0, k1) of the tile at row i0 and column j0, the next step under way.
+  template <class F>
+  __device__ __forceinline__ static void walk(Shared& s, const GemmArgs& g, int64_t batch, int64_t i0,
+                                              int64_t j0, int64_t k0, int64_t k1, F&& multiply) {
+    if (k0 >= k1) return;
     const T* const a = static_cast<const T*>(g.a) + batch * g.batch_a;
     const T* const b = static_cast<const T*>(g.b) + batch * g.batch_b;
     const bool a_aligned = packs_aligned(a, g.lda), b_aligned = packs_aligned(b, g.ldb);
-#pragma unroll
-    for (int r = 0; r < kRows; ++r)
-#pragma unroll
-      for (int c = 0; c < kColumns; ++c) sum[r][c] = T{};
-    if (k0 >= k1) return;
     Stage at, bt;
     at.fetch(a, g.lda, !g.trans_a, a_aligned, i0, g.m, k0, k1);
     bt.fetch(b, g.ldb, g.trans_b, b_aligned, j0, g.n, k0, k1);
@@ -87,13 +84,23 @@ struct Simt {
         at.fetch(a, g.lda, !g.trans_a, a_aligned, i0, g.m, k + D, k1);
         bt.fetch(b, g.ldb, g.trans_b, b_aligned, j0, g.n, k + D, k1);
       }
-      multiply(s.in.a[now], s.in.b[now], sum);
+      multiply(now);
       if (more) {
         at.put(s.in.a[now ^ 1], !g.trans_a);
         bt.put(s.in.b[now ^ 1], g.trans_b);
       }
       __syncthreads();
     }
+  }
+
+  // The sums of the tile.
+  __device__ __forceinline__ static void run(Shared& s, const GemmArgs& g, int64_t batch, int64_t i0,
+                                             int64_t j0, int64_t k0, int64_t k1, T (&sum)[kRows][kColumns]) {
+#pragma unroll
+    for (int r = 0; r < kRows; ++r)
+#pragma unroll
+      for (int c = 0; c < kColumns; ++c) sum[r][c] = T{};
+    walk(s, g, batch, i0, j0, k0, k1, [&](int now) { multiply(s.in.a[now], s.in.b[now], sum); });
   }
 
   // To C by way of shared memory.

@@ -1,6 +1,6 @@
 // Matrix products: the table of the family. gemm_path.h says which kernel does a product.
 #include "csr.cuh"
-#include "gemm_simt.cuh"
+#include "gemm_tf32.cuh"
 #include "gemm_thin.cuh"
 #include "slope.cuh"
 
@@ -16,9 +16,10 @@ void gemm_float(Stream stream, const GemmArgs& g) {
     case GemmPath::small: start_simt<Field<T>, 32, 32>(stream, g, plan); break;
     case GemmPath::medium: start_simt<Field<T>, 64, 16>(stream, g, plan); break;
     case GemmPath::large:
-    case GemmPath::tf32:
       if constexpr (std::is_same_v<T, float>) start_simt<Field<T>, 128, 16>(stream, g, plan);
       break;
+    case GemmPath::tf32_medium: start_tf32<64>(stream, g); break;
+    case GemmPath::tf32_large: start_tf32<128>(stream, g); break;
   }
   if (plan.splits > 1)
     start(stream, join_parts<T>, blocks_for(g.batch * g.m * g.n), dim3(kThreads), 0, g, plan.splits);
