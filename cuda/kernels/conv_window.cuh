@@ -116,6 +116,7 @@ __global__ void __launch_bounds__(Tile::threads)
   constexpr int threads = Tile::threads, W = Tile::pack;
   constexpr int per_pixel = kDepth / kPackX;  // threads to a pixel (or a filter)
   constexpr int pixels_each = Tile::m * per_pixel / threads;
+  static_assert(pixels_each * threads == Tile::m * per_pixel);
   constexpr int filters_each = (Tile::n * per_pixel + threads - 1) / threads;
   constexpr int packs_each = (Tile::n / W * kDepth + threads - 1) / threads;
   auto& memory = smem<ProductMemory<Tile>>();
