@@ -1,8 +1,9 @@
-// What the normalisation kernels share: the following activation, and runs of vectors.
+// What the normalisation kernels share: runs of vectors.
 #pragma once
 #include "core/parallel.h"
 #include "kernels/math.h"
 #include "kernels/norm.h"
+#include "kernels/norm_activation.h"
 #include "kernels/past.h"
 
 namespace pl::PL_ISA {
@@ -12,42 +13,9 @@ constexpr int64_t norm_larger(int64_t a, int64_t b) { return a > b ? a : b; }
 constexpr int64_t norm_smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 constexpr int64_t norm_blocks(int64_t n, int64_t block) { return (n + block - 1) / block; }
 
-// How bodies are compiled for an activation: none and relu cost next to nothing and are part of the loops, the smooth
-// ones (sigmoid, tanh) are chosen vector by vector.
-enum class Follow { none, relu, smooth };
-template <Follow F>
-struct FollowIs {
-  static constexpr Follow value = F;
-};
 // Vectors in a run: a smooth activation's polynomials keep the processor busy alone.
 template <Follow F>
 inline constexpr int kRunVectors = F == Follow::smooth ? 1 : 4;
-template <class Fn>
-PL_INLINE void with_activation(Activation activation, const Fn& fn) {
-  if (activation == Activation::none) return fn(FollowIs<Follow::none>{});
-  if (activation == Activation::relu) return fn(FollowIs<Follow::relu>{});
-  return fn(FollowIs<Follow::smooth>{});
-}
-
-template <Follow F, class V>
-PL_INLINE V activated(V z, Activation activation) {
-  if constexpr (F == Follow::none) return z;
-  if constexpr (F == Follow::relu) return relu_(z);
-  return activation == Activation::sigmoid ? sigmoid_(z) : tanh_(z);
-}
-// g times the activation's slope at z
-template <Follow F, class V>
-PL_INLINE V through_activation(V g, V z, Activation activation) {
-  using T = lane_of<V>;
-  if constexpr (F == Follow::none) return g;
-  if constexpr (F == Follow::relu) return select(z > 0, g, V{});
-  if (activation == Activation::sigmoid) {
-    const V y = sigmoid_(z);
-    return g * y * (T(1) - y);
-  }
-  const V y = tanh_(z);
-  return g * (T(1) - y * y);
-}
 
 // A run of whole vectors, or the first lanes of one.
 template <class T, int kVectors>
