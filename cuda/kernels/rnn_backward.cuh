@@ -11,7 +11,7 @@ namespace pl::cuda {
 namespace {
 
 constexpr int64_t kStripRows = 64;
-inline int64_t strips_of(int64_t rows) {
+constexpr int64_t strips_of(int64_t rows) {
   const int64_t n = up(rows, kStripRows);
   return n < 64 ? n : 64;
 }
@@ -20,7 +20,7 @@ template <class T>
 struct BackwardWork {
   T *dh, *dc, *strips;  // (B,H): what passes by, and the cells' gradient; (strips, GH)
   int64_t count;
-  explicit BackwardWork(const RnnBackwardArgs& a) {
+  PL_INLINE explicit BackwardWork(const RnnBackwardArgs& a) {
     const RnnShape& s = a.s;
     const int64_t state = up_to(s.batch * s.hidden, 16);
     dh = static_cast<T*>(s.work);

@@ -11,7 +11,7 @@ template <class T>
 struct ForwardWork {
   T *c, *update, *reset, *z;  // (B,H) three times; (B,T,GH) where z has no other place
   int64_t count;              // elements
-  explicit ForwardWork(const RnnArgs& a) {
+  PL_INLINE explicit ForwardWork(const RnnArgs& a) {
     const RnnShape& s = a.s;
     const int64_t state = up_to(s.batch * s.hidden, 16),
                   all = s.batch * s.steps * gates_of(s.cell) * s.hidden;

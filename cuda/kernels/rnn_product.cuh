@@ -38,8 +38,8 @@ struct Plan {
 template <class T>
 constexpr int kPad = 16 / static_cast<int>(sizeof(T));
 
-inline int64_t up(int64_t n, int64_t m) { return (n + m - 1) / m; }
-inline int64_t up_to(int64_t n, int64_t m) { return up(n, m) * m; }
+constexpr int64_t up(int64_t n, int64_t m) { return (n + m - 1) / m; }
+constexpr int64_t up_to(int64_t n, int64_t m) { return up(n, m) * m; }
 
 template <class T>
 size_t shared_of(const Plan& p) {
