@@ -38,6 +38,8 @@ __global__ void __launch_bounds__(kThreads)
     decide(a.hyper, *a.scalars, *work.plan, all == 0, false, 1);
 }
 
+constexpr int kRowsAhead = 8;  // gradients of an id that are loaded together
+
 template <class T, class Rule>
 __global__ void __launch_bounds__(kThreads)
     update_rows(SparseOptimArgs a, const uint64_t* sorted, int place_bits, const Plan* decided) {
@@ -56,8 +58,20 @@ __global__ void __launch_bounds__(kThreads)
     const uint64_t id = sorted[i] >> place_bits;
     if (i > 0 && sorted[i - 1] >> place_bits == id) continue;
     T d = g[static_cast<int64_t>(sorted[i] & places) * a.cols + c];
-    for (int64_t k = i + 1; k < a.n && sorted[k] >> place_bits == id; ++k)
-      d += g[static_cast<int64_t>(sorted[k] & places) * a.cols + c];
+    for (int64_t k = i + 1, end = 0; end == 0; k += kRowsAhead) {
+      T v[kRowsAhead];
+#pragma unroll
+      for (int u = 0; u < kRowsAhead; ++u) {
+        const bool same = end == 0 && k + u < a.n && sorted[k + u] >> place_bits == id;
+        if (same)
+          v[u] = g[static_cast<int64_t>(sorted[k + u] & places) * a.cols + c];
+        else if (end == 0)
+          end = k + u;
+      }
+#pragma unroll
+      for (int u = 0; u < kRowsAhead; ++u)
+        if (end == 0 || k + u < end) d += v[u];
+    }
     const int64_t e = static_cast<int64_t>(id) * a.cols + c;
     T w = p[e], s[Rule::slots > 0 ? Rule::slots : 1];
     if (decays) {
