@@ -154,6 +154,9 @@ inline cudaError_t cudaMemcpy(void* d, const void* s, std::size_t n, int) { std:
 inline cudaError_t cudaMemset(void* d, int v, std::size_t n) { std::memset(d, v, n); return 0; }
 inline cudaError_t cudaGetLastError() { return 0; }
 template <class F> cudaError_t cudaFuncSetAttribute(F, int, int) { return 0; }
+enum cudaDeviceAttr { cudaDevAttrMaxSharedMemoryPerBlockOptin = 97 };
+inline cudaError_t cudaGetDevice(int* device) { *device = 0; return 0; }
+inline cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr, int) { *value = 160 << 10; return 0; }
 enum { cudaFuncAttributeMaxDynamicSharedMemorySize = 8 };
 template <class... E, class... A> cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* c, void (*k)(E...), A&&... a) {
   emu::g.grid = c->gridDim; emu::g.block = c->blockDim; emu::g.smem_bytes = c->dynamicSmemBytes; emu::g.body = [&] { k(a...); };

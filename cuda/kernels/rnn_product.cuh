@@ -18,8 +18,7 @@ namespace {
 
 constexpr int kMicro = 4;                          // rows, columns and depth of a thread's step
 constexpr int kSums = kThreads * kMicro * kMicro;  // in shared memory, in the place of A
-constexpr size_t kSharedLimit = size_t{160} << 10;
-constexpr int64_t kResidentDepth = 2048;  // of products that are worth a grid that waits for itself
+constexpr int64_t kResidentDepth = 2048;           // of products that are worth a grid that waits for itself
 
 struct Plan {
   int units, rows;  // of a block, multiples of kMicro
@@ -34,6 +33,14 @@ struct Plan {
 
   dim3 grid() const { return dim3(static_cast<unsigned>(unit_blocks * row_blocks)); }
 };
+
+// Shared memory that a block may have, in bytes.
+inline int64_t shared_limit() {
+  int device = 0, bytes = 0;
+  note_error(cudaGetDevice(&device));
+  note_error(cudaDeviceGetAttribute(&bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, device));
+  return bytes;
+}
 
 template <class T>
 constexpr int kPad = 16 / static_cast<int>(sizeof(T));
@@ -52,6 +59,7 @@ size_t shared_of(const Plan& p) {
 // in a step little: it reads rows x depth, and multiplies that with all its columns.
 template <class T>
 Plan plan_of(int64_t batch, int64_t hidden, int gates, int64_t depth, int64_t phases) {
+  const int64_t limit = shared_limit();
   Plan best{};
   double least = 0;
   for (int units = 4; units <= 16; units *= 2)
@@ -70,7 +78,7 @@ Plan plan_of(int64_t batch, int64_t hidden, int gates, int64_t depth, int64_t ph
       p.resident = true;
       p.chunk = kMicro;
       const int64_t fixed = int64_t{p.depth} * gates * units * static_cast<int64_t>(sizeof(T));
-      const int64_t room = (static_cast<int64_t>(kSharedLimit) - fixed) / static_cast<int64_t>(sizeof(T));
+      const int64_t room = (limit - fixed) / static_cast<int64_t>(sizeof(T));
       const int64_t longest = (room / rows - kPad<T>) / kMicro * kMicro;
       if (longest < 64 || room < kSums) continue;
       p.chunk = static_cast<int>(up_to(up(depth, up(depth, longest)), kMicro));
