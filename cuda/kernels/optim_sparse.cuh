@@ -30,12 +30,13 @@ __global__ void __launch_bounds__(kThreads)
   if (threadIdx.x == 0) work.bad[blockIdx.x] = met;
   if (!last_block(counter, &shared.flag)) return;
   int all = 0;
-  for (unsigned b = 0; b < gridDim.x; ++b) all |= work.bad[b];
+  for (unsigned b = threadIdx.x; b < gridDim.x; b += kThreads) all |= work.bad[b];
+  const bool ids_bad = __syncthreads_count(all & 2) != 0, gradients_bad = __syncthreads_count(all & 1) != 0;
   if (threadIdx.x != 0) return;
-  if (all & 2)
+  if (ids_bad)
     work.plan->action = Plan::skip;
   else
-    decide(a.hyper, *a.scalars, *work.plan, all == 0, false, 1);
+    decide(a.hyper, *a.scalars, *work.plan, !gradients_bad, false, 1);
 }
 
 constexpr int kRowsAhead = 8;  // gradients of an id that are loaded together

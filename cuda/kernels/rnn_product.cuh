@@ -258,6 +258,18 @@ __device__ __forceinline__ void each_unit(const Plan& p, int64_t tile, int64_t u
   }
 }
 
+// Has a thread the same one unit, or none, in all steps? Which; the row is out of the batch where there is none.
+__device__ __forceinline__ bool one_unit_each(const Plan& p) {
+  return p.row_tiles == p.row_blocks && p.rows * p.units <= kThreads;
+}
+__device__ __forceinline__ int64_t own_row(const Plan& p, int64_t tile) {
+  const int r = static_cast<int>(threadIdx.x) / p.units;
+  return r < p.rows ? tile * p.rows + r : INT64_MAX;
+}
+__device__ __forceinline__ int64_t own_unit(const Plan& p, int64_t unit_block) {
+  return unit_block * p.units + static_cast<int>(threadIdx.x) % p.units;
+}
+
 template <class T>
 __device__ T activate(RnnActivation a, T x) {
   T y{};
