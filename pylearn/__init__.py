@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from pylearn.autograd import no_grad as no_grad
     from pylearn.autograd import value_and_grad as value_and_grad
     from pylearn.config import Config as Config
+    from pylearn.devices import device as device
+    from pylearn.devices import device_report as device_report
+    from pylearn.devices import synchronize as synchronize
     from pylearn.models import Model as Model
     from pylearn.models import Sequential as Sequential
     from pylearn.ops import stop_gradient as stop_gradient
@@ -31,7 +34,7 @@ __version__: str = _core.info()["version"]
 
 _ROOMS = (
     "adversarial", "autograd", "base", "benchmark", "blocks", "callbacks", "config", "constraints", "curriculum",
-    "datasets", "embeddings", "ensemble", "files", "initializers", "layers", "linear_model", "losses", "metrics",
+    "datasets", "devices", "embeddings", "ensemble", "files", "initializers", "layers", "linear_model", "losses", "metrics",
     "mixed_precision", "models", "ops", "optimizers", "plots", "preprocessing", "random", "reference", "regularizers",
     "replay", "schedules", "sparse", "text", "threads", "training", "utils", "wrappers",
 )  # fmt: skip
@@ -45,6 +48,9 @@ _NAMES = {
     "Config": "config",
     "Sequential": "models",
     "Model": "models",
+    "device": "devices",
+    "device_report": "devices",
+    "synchronize": "devices",
     "num_threads": "threads",
     "set_num_threads": "threads",
 }

@@ -98,13 +98,15 @@ def describe(op: Op, sample: Sample) -> str:
     return f"{op.name}({', '.join(given)})"
 
 
-def check_values(op: Op, dtype: str, kinds: tuple[str, ...] = ("samples", "more")) -> int:
-    """Every sample of this dtype against the reference; returns how many."""
+def check_values(
+    op: Op, dtype: str, kinds: tuple[str, ...] = ("samples", "more"), f: Callable | None = None
+) -> int:
+    """Every sample of this dtype against the reference; returns how many. ``f``: what is called, the op by default."""
     count = 0
     for kind in kinds:
         for sample in samples_of(op, dtype, kind):
             where = describe(op, sample)
-            got, want = run(op, sample), expected(op, sample)
+            got, want = run(op, sample, f), expected(op, sample)
             assert len(got) >= len(want) - 1 and len(got) <= len(want), f"{where}: {len(got)} outputs"
             for output, (g, w) in enumerate(zip(got, want)):
                 assert str(g.dtype) == result_dtype(op, sample, dtype, output), f"{where}: dtype {g.dtype}"

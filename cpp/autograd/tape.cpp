@@ -4,6 +4,7 @@
 #include <atomic>
 #include <unordered_map>
 
+#include "core/runtime.h"
 #include "ops/ops.h"
 
 namespace pl {
@@ -181,6 +182,7 @@ std::vector<Tensor> gradients(const Tensor& y, const std::vector<Tensor>& xs, co
   if (seed.defined() && !(seed.shape() == y.shape()))
     raise<ValueError>("[grad] argument 'seed' has shape ", seed.shape(), ", the output ", y.shape());
 
+  DeviceScope scope(y.device());
   Pass pass;
   uint64_t oldest = UINT64_MAX;
   for (size_t i = 0; i < xs.size(); ++i) {
@@ -205,6 +207,8 @@ std::vector<Tensor> gradients(const Tensor& y, const std::vector<Tensor>& xs, co
     if (auto f = found.find(node.get()); f != found.end()) f->second = grads;
     pass.pending.erase(it);
     if (node->inputs.empty()) continue;
+    const auto given = std::find_if(grads.begin(), grads.end(), [](const Tensor& g) { return g.defined(); });
+    DeviceScope scope(given == grads.end() ? current_device() : given->device());
     PassBackward b(*node, grads.data(), pass);
     node->backward(b);
   }

@@ -32,7 +32,7 @@ class PyPlan {
     std::vector<Tensor> places;
     for (py::handle h : inputs) {
       Tensor x = c.tensor("inputs", h);
-      Tensor place = empty_host(x.shape(), x.dtype());
+      Tensor place = empty_lasting(x.shape(), x.dtype());
       ops::copy_into(x, place);
       places.push_back(place);
     }
@@ -63,6 +63,7 @@ class PyPlan {
           "them";
     if (!reason.empty()) return reason;
     ops::fuse(*recording, plan->outputs);
+    if (plan->device != Device::cpu) feed_status_ = recording->status("fit", "index");
     plan_ = plan;
     return "";
   }
@@ -70,6 +71,7 @@ class PyPlan {
   std::vector<Tensor> run(const py::iterable& inputs, bool copy) {
     Plan& plan = ready("Plan.run");
     Lock lock(*this);
+    DeviceScope scope(plan.device);
     Call c("Plan.run");
     size_t i = 0;
     for (py::handle h : inputs) {
@@ -84,6 +86,7 @@ class PyPlan {
       raise<ValueError>("[Plan.run] argument 'inputs' has ", i, " arrays, recorded were ",
                         plan.inputs.size());
     plan.run();
+    if (copy && plan.device != Device::cpu) plan.check();
     return results(plan, copy);
   }
 
@@ -91,6 +94,7 @@ class PyPlan {
   std::vector<Tensor> run_rows(const py::iterable& sources, py::handle index, int64_t begin, int64_t end) {
     Plan& plan = ready("Plan.run_rows");
     Lock lock(*this);
+    DeviceScope scope(plan.device);
     Call c("Plan.run_rows");
     Tensor ids;
     if (!index.is_none()) {
@@ -105,19 +109,21 @@ class PyPlan {
       Tensor source = c.tensor("sources", h);
       if (i >= plan.inputs.size())
         raise<ValueError>("[Plan.run_rows] argument 'sources' has too many arrays");
-      feed(source, ids, begin, end, plan.inputs[i++]);
+      feed(source, ids, begin, end, plan.inputs[i++], feed_status_);
     }
     if (i != plan.inputs.size()) raise<ValueError>("[Plan.run_rows] argument 'sources' has too few arrays");
     plan.run();
     return results(plan, false);
   }
 
+  void check() { ready("Plan.check").check(); }
+
   State save_state(int64_t at_most = -1) {
     Plan& plan = ready("Plan.save_state");
     State state;
     for (auto& s : plan.written) {
       const bool kept = at_most < 0 || static_cast<int64_t>(s->bytes()) <= at_most;
-      state.bytes.emplace_back(s->data(), s->data() + (kept ? s->bytes() : 0));
+      state.bytes.push_back(contents(*s, kept ? s->bytes() : 0));
     }
     return state;
   }
@@ -130,23 +136,22 @@ class PyPlan {
     Plan& plan = ready("Plan.restore_state");
     check(plan, state);
     for (size_t i = 0; i < state.bytes.size(); ++i) {
-      std::copy(state.bytes[i].begin(), state.bytes[i].end(), plan.written[i]->data());  // may be empty
-      plan.written[i]->bump();
+      overwrite(*plan.written[i], state.bytes[i]);
     }
   }
   void swap_state(State& state) {
     Plan& plan = ready("Plan.swap_state");
     check(plan, state);
     for (size_t i = 0; i < state.bytes.size(); ++i) {
-      std::swap_ranges(state.bytes[i].begin(), state.bytes[i].end(), plan.written[i]->data());
-      plan.written[i]->bump();
+      const std::vector<std::byte> now = contents(*plan.written[i], state.bytes[i].size());
+      overwrite(*plan.written[i], std::exchange(state.bytes[i], now));
     }
   }
   bool state_equals(const State& state) {
     Plan& plan = ready("Plan.state_equals");
     check(plan, state);
     for (size_t i = 0; i < state.bytes.size(); ++i)
-      if (!std::equal(state.bytes[i].begin(), state.bytes[i].end(), plan.written[i]->data())) return false;
+      if (contents(*plan.written[i], state.bytes[i].size()) != state.bytes[i]) return false;
     return true;
   }
 
@@ -201,6 +206,18 @@ class PyPlan {
     return *plan_;
   }
 
+  static std::vector<std::byte> contents(const Storage& s, size_t bytes) {
+    std::vector<std::byte> out(bytes);
+    if (s.place() == Place::shared) synchronize();
+    copy_bytes(out.data(), Device::cpu, s.data(), s.device(), bytes);
+    return out;
+  }
+  static void overwrite(Storage& s, const std::vector<std::byte>& bytes) {  // may be empty
+    if (s.place() == Place::shared) synchronize();
+    copy_bytes(s.data(), s.device(), bytes.data(), Device::cpu, bytes.size());
+    s.bump();
+  }
+
   static void check(const Plan& plan, const State& state) {
     bool fits = state.bytes.size() == plan.written.size();
     for (size_t i = 0; fits && i < state.bytes.size(); ++i)
@@ -215,7 +232,9 @@ class PyPlan {
     return out;
   }
 
-  static void feed(const Tensor& source, const Tensor& ids, int64_t begin, int64_t end, const Tensor& place) {
+  // On a device the rows' numbers are checked with the plan, by check(): waiting here would cost more than the step.
+  static void feed(const Tensor& source, const Tensor& ids, int64_t begin, int64_t end, const Tensor& place,
+                   Status* later) {
     int64_t n = end - begin;
     Shape shape = source.shape();
     if (source.ndim() == 0 || (shape[0] = n, !(shape == place.shape())))
@@ -245,14 +264,16 @@ class PyPlan {
                       .x = source.read(),
                       .ids = ids.read<int64_t>() + begin,
                       .y = target.write(),
-                      .status = check.status()};
+                      .status = later ? later : check.status()};
       launch("gather", ops::kernels().embed.gather, args, 0.3 * static_cast<double>(place.size()));
-      check.check();
+      if (!later) check.check();
       if (target.impl() != place.impl()) ops::copy_into(target, place);
       return;
     }
+    const Tensor host_ids = to_host(ids);
+    const auto* numbers = reinterpret_cast<const int64_t*>(host_ids.impl()->data);
     for (int64_t i = 0; i < n; ++i) {
-      int64_t row = ids.read<int64_t>()[begin + i];
+      int64_t row = numbers[begin + i];
       if (row < 0 || row >= source.shape(0))
         raise<IndexError>("[Plan.run_rows] row ", row, " of a source of ", source.shape(0));
       ops::copy_into(rows(source, row, 1), rows(place, i, 1));
@@ -261,6 +282,7 @@ class PyPlan {
 
   std::unique_ptr<Recorder> recorder_;
   Ref<Plan> plan_;
+  Status* feed_status_ = nullptr;
   std::mutex mutex_;
 };
 
@@ -278,6 +300,8 @@ void bind_capture(py::module_& m) {
       .def("run", &PyPlan::run, py::arg("inputs"), py::arg("copy") = true)
       .def("run_rows", &PyPlan::run_rows, py::arg("sources"), py::arg("index"), py::arg("begin"),
            py::arg("end"), "Feed rows index[begin:end] of the sources and run; the outputs are not copied.")
+      .def("check", [](PyPlan& p) { p.check(); },
+           "Raises what kernels of earlier runs met: on a device, run_rows does not wait for it.")
       .def("save_state", &PyPlan::save_state, py::arg("at_most") = -1,
            "A copy of everything outside that the step writes; of arrays up to `at_most` bytes, if that is "
            "given.")

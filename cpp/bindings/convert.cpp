@@ -1,6 +1,8 @@
 #include "bindings/convert.h"
 
 #include "core/capture.h"
+#include "kernels/backend.h"
+#include "ops/transfer.h"
 
 namespace pl {
 namespace {
@@ -59,11 +61,17 @@ Tensor from_array(Call& c, const char* what, py::array a) {
   bool readonly = !a.writeable();
   void* data = const_cast<void*>(a.data());
   PyObject* owner = a.release().ptr();
-  return from_memory(data, shape, strides, dtype, readonly, [owner] {
+  Tensor t = from_memory(data, shape, strides, dtype, readonly, [owner] {
     if (!Py_IsInitialized()) return;
     py::gil_scoped_acquire gil;
     Py_DECREF(owner);
   });
+  if (current_device() == Device::cpu) return t;
+  {
+    DeviceScope scope(Device::cpu);
+    t = ops::contiguous(t);
+  }
+  return here(t);
 }
 
 PyTypeObject* tensor_type() {
@@ -84,12 +92,38 @@ void Call::bad(const char* what, const std::string& expected, py::handle got) {
   raise<TypeError>("[", op, "] argument '", what, "' must be ", expected, ", not ", type_name(got));
 }
 
+bool Call::look(py::handle h) {
+  if (is_tensor(h)) {
+    const Storage& s = h.cast<Tensor&>().storage();
+    if (s.place() == Place::shared) return false;
+    set_current_device(s.device());
+    return placed_ = true;
+  }
+  if (!PyList_CheckExact(h.ptr()) && !PyTuple_CheckExact(h.ptr())) return false;
+  for (py::handle item : py::reinterpret_borrow<py::sequence>(h))
+    if (is_tensor(item) && look(item)) return true;
+  return false;
+}
+
+void Call::look(PyObject* const* values, size_t n) {
+  if (!device_runtime()) return;  // there is only the CPU
+  for (size_t i = 0; i < n; ++i)
+    if (values[i] && look(py::handle(values[i]))) return;
+}
+
 Tensor Call::tensor(const char* what, py::handle h) {
   PyObject* p = h.ptr();
   Tensor t;
   if (is_tensor(h)) {
     any_tensor = true;
     t = h.cast<Tensor&>();
+    if (device_runtime()) {
+      if (!placed_) look(h);
+      if (placed_ && t.storage().place() != Place::shared && t.device() != current_device())
+        raise<ValueError>("[", op, "] argument '", what, "' is on '", device_name(t.device()), "', the others are on '",
+                          device_name(current_device()), "': move it with .to('", device_name(current_device()),
+                          "')");
+    }
   } else if (PyFloat_CheckExact(p)) {
     return scalar(PyFloat_AS_DOUBLE(p), DType::float64, true);
   } else if (PyBool_Check(p)) {
@@ -128,6 +162,7 @@ Tensor Call::tensor(const char* what, py::handle h) {
 
 void Call::in_place(const char* what, py::handle h) {
   if (is_tensor(h)) return;
+  if (current_device() != Device::cpu) bad(what, "a Tensor on the device, to be changed in place", h);
   if (!py::isinstance<py::array>(h)) bad(what, "a NumPy array or a Tensor, to be changed in place", h);
   py::array a = py::reinterpret_borrow<py::array>(h);
   bool convert = false;
@@ -258,6 +293,17 @@ std::vector<Tensor> From<std::vector<Tensor>>::get(Call& c, const char* what, py
   return out;
 }
 
+Device device_of(const char* op, const char* what, py::handle h) {
+  const std::string name = Call(op).text(what, h);
+  if (name == "cpu") return Device::cpu;
+  if (name == "auto") return cuda_report().usable ? Device::cuda : Device::cpu;
+  if (name != "cuda")
+    raise<ValueError>("[", op, "] argument '", what, "' must be 'cpu', 'cuda' or 'auto', not '", name, "'");
+  const DeviceReport& report = cuda_report();
+  if (!report.usable) raise<RuntimeError>("[", op, "] device 'cuda' is not available: ", report.why);
+  return Device::cuda;
+}
+
 py::dtype numpy_dtype(DType t) {
   static const std::vector<py::dtype>* types = [] {
     auto* v = new std::vector<py::dtype>;
@@ -267,7 +313,9 @@ py::dtype numpy_dtype(DType t) {
   return (*types)[static_cast<size_t>(t)];
 }
 
-py::array to_numpy(const Tensor& t) {
+py::array to_numpy(const Tensor& given) {
+  const Tensor t = ops::to_device(given.detach(), Device::cpu);
+  if (t.storage().place() == Place::shared) synchronize();
   auto size = static_cast<py::ssize_t>(itemsize(t.dtype()));
   std::vector<py::ssize_t> shape(t.shape().begin(), t.shape().end()), strides;
   for (int64_t s : t.strides()) strides.push_back(s * size);

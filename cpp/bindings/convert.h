@@ -8,6 +8,7 @@
 #include <tuple>
 #include <vector>
 
+#include "core/runtime.h"
 #include "core/tensor.h"
 #include "ops/ops.h"
 
@@ -18,13 +19,16 @@ namespace py = pybind11;
 // One call of an op: knows its name, and whether a Tensor came in (then Tensors go out, NumPy arrays otherwise).
 class Call {
  public:
-  explicit Call(const char* op, bool tensors = false) : op(op), any_tensor(tensors) {}
+  explicit Call(const char* op, bool tensors = false)
+      : op(op), any_tensor(tensors), scope_(current_device()) {}
   const char* op;
   bool any_tensor;
   bool keep_inputs = false;  // out= asks whether it overlaps one
   std::vector<Tensor> inputs;
 
-  // Zero-copy where the memory allows. `what` is the argument's name.
+  // The call works on the device of its Tensors; without any, on the thread's. Looks for the first one.
+  void look(PyObject* const* values, size_t n);
+  // Zero-copy where the memory allows. `what` is the argument's name. ValueError for a Tensor of another device.
   Tensor tensor(const char* what, py::handle h);
   // An error unless the argument's own memory can be written: a copy of it would take the change and be lost.
   void in_place(const char* what, py::handle h);
@@ -42,7 +46,28 @@ class Call {
   py::object wrap(const std::tuple<T...>& ts) const {
     return std::apply([&](const auto&... t) -> py::object { return py::make_tuple(wrap(t)...); }, ts);
   }
+
+ private:
+  bool look(py::handle h);
+  DeviceScope scope_;
+  bool placed_ = false;  // a Tensor has said where
 };
+
+// Device by name: "cpu", "cuda", or "auto", which is "cuda" where there is one.
+Device device_of(const char* op, const char* what, py::handle h);
+
+// A method that works on the device of its Tensor: def_method(cls, "copy", [](const Tensor& t) { ... }).
+template <class R, class... A>
+auto on_own_device(R (*f)(const Tensor&, A...)) {
+  return [f](const Tensor& t, A... a) -> R {
+    DeviceScope scope(t.device());
+    return f(t, std::forward<A>(a)...);
+  };
+}
+template <class Class, class F, class... Extra>
+void def_method(Class& cls, const char* name, F f, const Extra&... extra) {
+  cls.def(name, on_own_device(+f), extra...);
+}
 
 // From C++ to NumPy: a view of the tensor's memory (read-only if that is), 0-d as an array.
 py::array to_numpy(const Tensor& t);

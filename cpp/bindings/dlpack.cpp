@@ -3,6 +3,7 @@
 
 #include "bindings/convert.h"
 #include "bindings/module.h"
+#include "kernels/backend.h"
 
 namespace pl {
 namespace {
@@ -38,7 +39,9 @@ struct DLManagedTensorVersioned {
   DLTensor tensor;
 };
 constexpr uint64_t kReadOnly = 1, kCopied = 2;
-constexpr int32_t kCpu = 1;
+constexpr int32_t kCpu = 1, kCuda = 2;
+
+int32_t dl_device(const Tensor& t) { return t.device() == Device::cpu ? kCpu : kCuda; }
 
 DLDataType dl_type(DType t) {
   switch (t) {
@@ -74,7 +77,7 @@ py::capsule make_capsule(const Tensor& t, const char* name, Managed* managed) {
     e->shape[i] = t.shape()[i];
     e->strides[i] = t.strides()[i];
   }
-  managed->tensor = {t.impl()->data, {kCpu, 0}, t.ndim(), dl_type(t.dtype()), e->shape, e->strides, 0};
+  managed->tensor = {t.impl()->data, {dl_device(t), 0}, t.ndim(), dl_type(t.dtype()), e->shape, e->strides, 0};
   managed->context = e;
   managed->deleter = [](Managed* self) {
     delete static_cast<Export*>(self->context);
@@ -88,11 +91,14 @@ py::capsule make_capsule(const Tensor& t, const char* name, Managed* managed) {
   });
 }
 
-py::capsule to_dlpack(const Tensor& t0, py::handle, py::handle max_version, py::handle dl_device,
+py::capsule to_dlpack(const Tensor& t0, py::handle, py::handle max_version, py::handle wanted,
                       py::handle copy) {
   note_read("__dlpack__()");
-  if (!dl_device.is_none() && py::reinterpret_borrow<py::tuple>(dl_device)[0].cast<int>() != kCpu)
-    throw py::buffer_error("[__dlpack__] argument 'dl_device': this Tensor is on the CPU");
+  if (!wanted.is_none() && py::reinterpret_borrow<py::tuple>(wanted)[0].cast<int>() != dl_device(t0))
+    throw py::buffer_error(std::string("[__dlpack__] argument 'dl_device': this Tensor is on '") +
+                           device_name(t0.device()) + "'");
+  DeviceScope scope(t0.device());
+  if (t0.device() != Device::cpu) synchronize();  // the other side has a stream of its own
   Tensor t = copy.ptr() == Py_True ? ops::copy(t0.detach()) : t0;
   bool versioned =
       !max_version.is_none() && py::reinterpret_borrow<py::tuple>(max_version)[0].cast<int>() >= 1;
@@ -109,7 +115,11 @@ py::capsule to_dlpack(const Tensor& t0, py::handle, py::handle max_version, py::
 template <class Managed>
 Tensor import(Managed* m, bool readonly) {
   const DLTensor& d = m->tensor;
-  if (d.device.device_type != kCpu) raise<ValueError>("[from_dlpack] argument 'x' is not on the CPU");
+  const bool on_cuda = d.device.device_type == kCuda;
+  if (on_cuda && !cuda_report().usable)
+    raise<RuntimeError>("[from_dlpack] argument 'x' is on 'cuda', which is not available here: ", cuda_report().why);
+  if (!on_cuda && d.device.device_type != kCpu)
+    raise<ValueError>("[from_dlpack] argument 'x' is on a device that is neither 'cpu' nor 'cuda'");
   if (d.ndim < 0 || d.ndim > kMaxRank)
     raise<ValueError>("[from_dlpack] argument 'x' has ", d.ndim, " dimensions; at most ", kMaxRank,
                       " are supported");
@@ -123,11 +133,12 @@ Tensor import(Managed* m, bool readonly) {
   auto* data = static_cast<std::byte*>(d.data) + d.byte_offset;
   if (reinterpret_cast<uintptr_t>(data) % itemsize(dtype) != 0)
     raise<ValueError>("[from_dlpack] argument 'x' is not aligned to its elements");
-  return from_memory(data, shape, strides, dtype, readonly, [m] {
+  auto release = [m] {
     if (!Py_IsInitialized()) return;
     py::gil_scoped_acquire gil;
     if (m->deleter) m->deleter(m);
-  });
+  };
+  return from_memory(data, shape, strides, dtype, readonly, release, on_cuda ? Place::device : Place::host);
 }
 
 Tensor from_dlpack(py::handle x) {
@@ -165,7 +176,7 @@ void bind_dlpack(py::module_& m) {
   cls.def("__dlpack__", &to_dlpack, py::kw_only(), py::arg("stream") = py::none(),
           py::arg("max_version") = py::none(), py::arg("dl_device") = py::none(),
           py::arg("copy") = py::none());
-  cls.def("__dlpack_device__", [](const Tensor&) { return py::make_tuple(kCpu, 0); });
+  cls.def("__dlpack_device__", [](const Tensor& t) { return py::make_tuple(dl_device(t), 0); });
   m.def("from_dlpack", &from_dlpack, py::arg("x"),
         "A Tensor over the memory of any object that speaks DLPack.");
 }

@@ -134,9 +134,9 @@ Tensor basic(const Tensor& x, const Key& k, std::vector<int>& arrays) {
 // Positions in [-n, n) to positions in [0, n), checked.
 Tensor normalized(const Tensor& ids, int64_t n) {
   Tensor range = empty_host({n}, DType::int64);
-  auto* p = static_cast<int64_t*>(range.write());
+  auto* p = reinterpret_cast<int64_t*>(range.impl()->data);
   for (int64_t i = 0; i < n; ++i) p[i] = i;
-  return ops::take(range, ids, 0);
+  return ops::take(here(range), ids, 0);
 }
 
 Tensor gather(Tensor y, const Key& k, const std::vector<int>& axes) {
@@ -234,7 +234,13 @@ void set_item(const Tensor& x, py::handle key, py::handle value) {
   py::object v = is_tensor(value) ? py::object(to_numpy(value.cast<Tensor&>()))
                                   : py::reinterpret_borrow<py::object>(value);
   x.write();
-  to_numpy(x)[items] = v;
+  if (x.device() == Device::cpu) {
+    to_numpy(x)[items] = v;
+    return;
+  }
+  py::array changed = to_numpy(x);
+  changed[items] = v;
+  ops::assign(x, c.tensor("value", changed));
 }
 
 }  // namespace pl

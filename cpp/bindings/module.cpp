@@ -7,7 +7,9 @@
 #include "bindings/convert.h"
 #include "core/capture.h"
 #include "core/parallel.h"
-#include "kernels/table.h"
+#include "core/runtime.h"
+#include "kernels/backend.h"
+#include "ops/transfer.h"
 
 namespace pl {
 namespace {
@@ -53,7 +55,33 @@ py::dict info() {
   d["isa"] = cpu_kernels().isa;
   d["isas"] = isas;
   d["threads"] = num_threads();
-  d["cuda"] = "not available: this build has no CUDA library";
+  const DeviceReport& cuda = cuda_report();
+  d["cuda"] = cuda.usable ? std::string(cuda.info.name) : "not available: " + cuda.why;
+  return d;
+}
+
+// What became of the CUDA library, and the kernels it lacks.
+py::dict cuda_info() {
+  const DeviceReport& r = cuda_report();
+  py::dict d;
+  d["usable"] = r.usable;
+  d["library"] = r.library;
+  d["why"] = r.why;
+  if (!r.usable) return d;
+  d["name"] = r.info.name;
+  d["emulated"] = device_runtime()->emulated;
+  d["capability"] = py::make_tuple(r.info.major, r.info.minor);
+  d["multiprocessors"] = r.info.multiprocessors;
+  d["memory"] = r.info.memory;
+  d["driver"] = r.info.driver;
+  d["runtime"] = r.info.runtime;
+  d["build"] = r.backend->build;
+  py::list missing;
+  int n;
+  const KernelField* fields = kernel_fields(&n);
+  for (int i = 0; i < n; ++i)
+    if (!field_of(*r.backend->kernels, fields[i])) missing.append(fields[i].name);
+  d["missing"] = missing;
   return d;
 }
 
@@ -126,10 +154,28 @@ PYBIND11_MODULE(_core, m) {
       "memory",
       [] {
         py::dict d;
-        d["held"] = Pool::global().held_bytes();
-        d["used"] = Pool::global().used_bytes();
+        d["held"] = Pool::here().held_bytes();
+        d["used"] = Pool::here().used_bytes();
         return d;
       },
-      "Bytes that the allocator holds from the system, and uses.");
-  m.def("trim_memory", [] { Pool::global().trim(); }, "Give unused memory back to the system.");
+      "Bytes that the allocator of the thread's device holds from the system, and uses.");
+  m.def(
+      "trim_memory",
+      [] {
+        synchronize();
+        Pool::here().trim();
+      },
+      "Give unused memory of the thread's device back to the system.");
+  m.def("cuda_info", &cuda_info, "What became of the CUDA library, and which kernels it lacks.");
+  m.def(
+      "move_to_device",
+      [](const Tensor& t, py::handle device) { ops::move_to_device(t, device_of("to", "device", device)); },
+      py::arg("t"), py::arg("device"), "The same Tensor object with its elements on that device.");
+  m.def("current_device", [] { return device_name(current_device()); });
+  m.def(
+      "set_device",
+      [](py::handle device) { return device_name(set_current_device(device_of("device", "name", device))); },
+      py::arg("name"), "New arrays of this thread are made there from now on; returns what held before.");
+  m.def("synchronize", [] { GilRelease unlocked(1e9); synchronize(); },
+        "Wait until the device has done all that was asked of it.");
 }

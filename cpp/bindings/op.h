@@ -52,6 +52,7 @@ namespace detail {
 template <class R, class... A, size_t... I>
 PyObject* invoke(const OpEntry& e, PyObject* const* v, PyObject* out, std::index_sequence<I...>) {
   Call call(e.name.c_str());
+  call.look(v, e.params.size());
   call.keep_inputs = out && out != Py_None;
   for (size_t i = 0; i < e.params.size(); ++i)
     if (e.params[i].written && v[i] != Py_None) call.in_place(e.params[i].name, v[i]);

@@ -48,6 +48,7 @@ void bind_random(py::module_& m) {
   m.def(
       "random_seed",
       [](py::handle seed) {
+        DeviceScope scope(Device::cpu);
         Tensor g = ops::default_generator();
         auto* words = static_cast<int64_t*>(g.write());
         words[0] = Call("seed").integer("seed", seed);

@@ -6,6 +6,7 @@
 #include "bindings/indexing.h"
 #include "bindings/module.h"
 #include "core/capture.h"
+#include "ops/transfer.h"
 
 namespace pl {
 namespace {
@@ -64,6 +65,8 @@ template <Binary fn>
 py::object forward_op(py::handle self, py::handle other) {
   if (!is_arraylike(other)) return py::reinterpret_borrow<py::object>(Py_NotImplemented);
   Call c("operator", true);
+  PyObject* both[] = {self.ptr(), other.ptr()};
+  c.look(both, 2);
   Tensor a = c.tensor("self", self), b = c.tensor("other", other);
   return c.wrap(fn(a, b));
 }
@@ -71,6 +74,8 @@ template <Binary fn>
 py::object reflected_op(py::handle self, py::handle other) {
   if (!is_arraylike(other)) return py::reinterpret_borrow<py::object>(Py_NotImplemented);
   Call c("operator", true);
+  PyObject* both[] = {self.ptr(), other.ptr()};
+  c.look(both, 2);
   Tensor a = c.tensor("other", other), b = c.tensor("self", self);
   return c.wrap(fn(a, b));
 }
@@ -94,6 +99,7 @@ void def_reduction(Class& cls, const char* name) {
       name,
       [name](const Tensor& x, py::handle axis, py::handle dtype, py::handle out, bool keepdims) {
         no_extras(name, dtype, out);
+        DeviceScope scope(x.device());
         Call c(name);
         return fn(x, From<ops::OptAxes>::get(c, "axis", axis), keepdims);
       },
@@ -107,6 +113,7 @@ void def_spread(Class& cls, const char* name) {
       name,
       [name](const Tensor& x, py::handle axis, py::handle dtype, py::handle out, double ddof, bool keepdims) {
         no_extras(name, dtype, out);
+        DeviceScope scope(x.device());
         Call c(name);
         return fn(x, From<ops::OptAxes>::get(c, "axis", axis), ddof, keepdims);
       },
@@ -120,6 +127,7 @@ void def_arg_reduction(Class& cls, const char* name) {
       name,
       [name](const Tensor& x, py::handle axis, py::handle out, bool keepdims) {
         no_extras(name, py::none(), out);
+        DeviceScope scope(x.device());
         Call c(name);
         return fn(x, From<std::optional<int64_t>>::get(c, "axis", axis), keepdims);
       },
@@ -159,19 +167,19 @@ void bind_tensor(py::module_& m) {
   cls.def_property_readonly("ndim", [](const Tensor& t) { return t.ndim(); });
   cls.def_property_readonly("size", [](const Tensor& t) { return t.size(); });
   cls.def_property_readonly("nbytes", [](const Tensor& t) { return t.nbytes(); });
-  cls.def_property_readonly("device", [](const Tensor&) { return "cpu"; });
+  cls.def_property_readonly("device", [](const Tensor& t) { return device_name(t.device()); });
   cls.def_property_readonly("readonly", [](const Tensor& t) { return t.readonly(); });
-  cls.def_property_readonly("T", [](const Tensor& t) { return ops::transpose(t); });
-  cls.def_property_readonly("mT", [](const Tensor& t) {
+  cls.def_property_readonly("T", on_own_device(+[](const Tensor& t) { return ops::transpose(t); }));
+  cls.def_property_readonly("mT", on_own_device(+[](const Tensor& t) {
     if (t.ndim() < 2) raise<ValueError>("[mT] needs at least two dimensions, not ", t.shape());
     return ops::swap_last(t);
-  });
+  }));
   cls.def_property(
       "name", [](const Tensor& t) { return t.impl()->name; },
       [](const Tensor& t, std::string name) { t.impl()->name = std::move(name); });
 
   cls.def("numpy", reading("numpy()", [](const Tensor& t) { return to_numpy(t); }),
-          "A NumPy view of the same memory.");
+          "A NumPy view of the same memory; a copy of what lies on a device.");
   cls.def("item", &item, "The one element as a Python number.");
   cls.def("tolist",
           reading("tolist()", [](const Tensor& t) -> py::object { return to_numpy(t).attr("tolist")(); }));
@@ -193,19 +201,17 @@ void bind_tensor(py::module_& m) {
   cls.def(
       "to",
       [](const Tensor& t, py::handle device) {
-        Call c("to");
-        std::string d = c.text("device", device);
-        if (d != "cpu") raise<ValueError>("[to] argument 'device' is '", d, "': this build has only 'cpu'");
-        return t;
+        return ops::to_device(t, device_of("to", "device", device));
       },
       py::arg("device"));
   cls.def(
-      "astype",
-      [](const Tensor& t, py::handle dtype) { return ops::cast(t, Call("astype").dtype("dtype", dtype)); },
+      "astype", on_own_device(+[](const Tensor& t, py::handle dtype) {
+        return ops::cast(t, Call("astype").dtype("dtype", dtype));
+      }),
       py::arg("dtype"));
-  cls.def("copy", [](const Tensor& t) { return ops::copy(t); });
-  cls.def("__copy__", [](const Tensor& t) { return ops::copy(t); });
-  cls.def("__deepcopy__", [](const Tensor& t, py::handle) {
+  def_method(cls, "copy", [](const Tensor& t) { return ops::copy(t); });
+  def_method(cls, "__copy__", [](const Tensor& t) { return ops::copy(t); });
+  def_method(cls, "__deepcopy__", [](const Tensor& t, py::handle) {
     Tensor c = ops::copy(t.detach());
     c.impl()->name = t.impl()->name;
     return c;
@@ -222,20 +228,19 @@ void bind_tensor(py::module_& m) {
         "pylearn.value_and_grad(fn)(...), which returns the loss and its gradients");
   });
 
-  cls.def("reshape",
+  def_method(cls, "reshape",
           [](const Tensor& t, const py::args& a) { return ops::reshape(t, shape_args("reshape", a)); });
-  cls.def("ravel", [](const Tensor& t) { return ops::reshape(t, {t.size()}); });
-  cls.def("flatten", [](const Tensor& t) { return ops::copy(ops::reshape(t, {t.size()})); });
-  cls.def("transpose", [](const Tensor& t, const py::args& a) {
+  def_method(cls, "ravel", [](const Tensor& t) { return ops::reshape(t, {t.size()}); });
+  def_method(cls, "flatten", [](const Tensor& t) { return ops::copy(ops::reshape(t, {t.size()})); });
+  def_method(cls, "transpose", [](const Tensor& t, const py::args& a) {
     if (a.empty() || (a.size() == 1 && a[0].is_none())) return ops::transpose(t);
     return ops::transpose(t, shape_args("transpose", a));
   });
   cls.def(
-      "squeeze",
-      [](const Tensor& t, py::handle axis) {
+      "squeeze", on_own_device(+[](const Tensor& t, py::handle axis) {
         Call c("squeeze");
         return ops::squeeze(t, From<ops::OptAxes>::get(c, "axis", axis));
-      },
+      }),
       py::arg("axis") = py::none());
   def_reduction<ops::sum>(cls, "sum");
   def_reduction<ops::mean>(cls, "mean");
@@ -266,23 +271,23 @@ void bind_tensor(py::module_& m) {
   def_operator<ops::logical_and>(cls, "__and__", "__rand__");
   def_operator<ops::logical_or>(cls, "__or__", "__ror__");
   def_operator<ops::logical_xor>(cls, "__xor__", "__rxor__");
-  cls.def("__neg__", [](const Tensor& t) { return ops::negative(t); });
-  cls.def("__pos__", [](const Tensor& t) { return t; });
-  cls.def("__abs__", [](const Tensor& t) { return ops::abs(t); });
-  cls.def("__invert__", [](const Tensor& t) {
+  def_method(cls, "__neg__", [](const Tensor& t) { return ops::negative(t); });
+  def_method(cls, "__pos__", [](const Tensor& t) { return t; });
+  def_method(cls, "__abs__", [](const Tensor& t) { return ops::abs(t); });
+  def_method(cls, "__invert__", [](const Tensor& t) {
     if (t.dtype() != DType::boolean)
       raise<TypeError>("[invert] ~ needs a bool Tensor, not ", dtype_name(t.dtype()));
     return ops::logical_not(t);
   });
   cls.def("__hash__", [](const Tensor& t) { return reinterpret_cast<intptr_t>(t.impl()) >> 4; });
 
-  cls.def("__getitem__", [](const Tensor& t, py::handle key) { return get_item(t, key); });
-  cls.def("__setitem__", [](const Tensor& t, py::handle key, py::handle value) { set_item(t, key, value); });
+  def_method(cls, "__getitem__", [](const Tensor& t, py::handle key) { return get_item(t, key); });
+  def_method(cls, "__setitem__", [](const Tensor& t, py::handle key, py::handle value) { set_item(t, key, value); });
   cls.def("__len__", [](const Tensor& t) {
     if (t.ndim() == 0) raise<TypeError>("a Tensor without dimensions has no len()");
     return t.shape()[0];
   });
-  cls.def("__iter__", [](const Tensor& t) -> py::iterator {
+  def_method(cls, "__iter__", [](const Tensor& t) -> py::iterator {
     if (t.ndim() == 0) raise<TypeError>("a Tensor without dimensions cannot be iterated over");
     py::list rows;
     for (int64_t i = 0; i < t.shape()[0]; ++i) rows.append(get_item(t, py::int_(i)));

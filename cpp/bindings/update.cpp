@@ -62,8 +62,10 @@ struct PyUpdate {
         raise<TypeError>("[Update] argument 'params' must hold Tensors, not ", Py_TYPE(p.ptr())->tp_name);
       ts.push_back(p.cast<Tensor&>());
     }
+    DeviceScope scope(ts.empty() ? current_device() : ts[0].device());
     update = make<Update>(rule(kind, hyper), ts);
   }
+  Device device() const { return update->params()[0].device(); }
   Ref<Update> update;
 };
 
@@ -94,16 +96,16 @@ void bind_update(py::module_& m) {
                              })
       .def_property(
           "rate", [](PyUpdate& u) { return u.update->scalars().rate; },
-          [](PyUpdate& u, double v) { u.update->scalars().rate = v; })
+          [](PyUpdate& u, double v) { u.update->set(&OptimScalars::rate, v); })
       .def_property(
           "step", [](PyUpdate& u) { return u.update->scalars().step; },
-          [](PyUpdate& u, int64_t v) { u.update->scalars().step = v; })
+          [](PyUpdate& u, int64_t v) { u.update->set(&OptimScalars::step, v); })
       .def_property(
           "skipped", [](PyUpdate& u) { return u.update->scalars().skipped; },
-          [](PyUpdate& u, int64_t v) { u.update->scalars().skipped = v; })
+          [](PyUpdate& u, int64_t v) { u.update->set(&OptimScalars::skipped, v); })
       .def_property(
           "waiting", [](PyUpdate& u) { return u.update->scalars().waiting; },
-          [](PyUpdate& u, int64_t v) { u.update->scalars().waiting = v; })
+          [](PyUpdate& u, int64_t v) { u.update->set(&OptimScalars::waiting, v); })
       .def_property_readonly("finite", [](PyUpdate& u) { return u.update->scalars().finite != 0; })
       .def(
           "set_segment",
@@ -114,6 +116,7 @@ void bind_update(py::module_& m) {
       .def(
           "apply",
           [](PyUpdate& u, py::handle loss) {
+            DeviceScope scope(u.device());
             Call c("Update.apply");
             u.update->apply(loss.is_none() ? Tensor() : c.tensor("loss", loss));
           },
@@ -122,6 +125,7 @@ void bind_update(py::module_& m) {
       .def(
           "state",
           [](PyUpdate& u) {
+            DeviceScope scope(u.device());
             py::dict d;
             d["step"] = u.update->scalars().step;
             d["rate"] = u.update->scalars().rate;
@@ -135,6 +139,7 @@ void bind_update(py::module_& m) {
       .def(
           "load_state",
           [](PyUpdate& u, const py::dict& d) {
+            DeviceScope scope(u.device());
             Call c("Update.load_state");
             auto get = [&](const std::string& key) {
               if (!d.contains(key))
@@ -148,9 +153,9 @@ void bind_update(py::module_& m) {
                                   slot.shape());
               ops::assign(slot, value);
             });
-            if (u.update->accumulates()) u.update->scalars().waiting = c.integer("waiting", get("waiting"));
-            u.update->scalars().step = c.integer("step", get("step"));
-            u.update->scalars().rate = c.real("rate", get("rate"));
+            if (u.update->accumulates()) u.update->set(&OptimScalars::waiting, c.integer("waiting", get("waiting")));
+            u.update->set(&OptimScalars::step, c.integer("step", get("step")));
+            u.update->set(&OptimScalars::rate, c.real("rate", get("rate")));
           },
           py::arg("state"));
 }

@@ -1,6 +1,7 @@
 #include "core/capture.h"
 
 #include <chrono>
+#include <cstdlib>
 
 namespace pl {
 namespace {
@@ -46,8 +47,9 @@ void raise_if_interrupted() {
 
 // The eager run before left in the global pool what the recording takes once more from its own.
 Recorder::Recorder() : plan_(make<Plan>()) {
-  Pool::global().trim();
-  plan_->pool = make<Pool>();
+  if (plan_->device != Device::cpu) synchronize();  // what is freed may still be in use
+  Pool::here().trim();
+  plan_->pool = make<Pool>(Pool::here().place());
 }
 
 void Recorder::touch(Storage& storage, bool written) {
@@ -77,37 +79,95 @@ void Recorder::add(Launch launch, const void* args, size_t size, double cost) {
   ends_.push_back(touches_.size());
 }
 
+namespace {
+// A fresh status word that kernels of any device can write.
+Tensor shared_status() {
+  Tensor t = empty_shared({static_cast<int64_t>(sizeof(Status))}, DType::uint8);
+  new (t.impl()->data) Status;
+  return t;
+}
+Status* status_in(const Tensor& t) { return reinterpret_cast<Status*>(t.impl()->data); }
+}  // namespace
+
 Status* Recorder::status(const char* op, const char* argument) {
-  plan_->checks.push_back({std::make_unique<Status>(), op, argument});
-  return plan_->checks.back().status.get();
+  plan_->checks.push_back({shared_status(), op, argument});
+  return status_in(plan_->checks.back().status);
 }
 
-void Plan::run(double* seconds) {
-  {
-    using Clock = std::chrono::steady_clock;
-    GilRelease unlocked(cost);
-    for (const Launch& l : launches) {
-      const auto start = seconds ? Clock::now() : Clock::time_point();
-      l.call(l.kernel, arguments.data() + l.args);
-      if (seconds) *seconds++ = std::chrono::duration<double>(Clock::now() - start).count();
-      if (interrupted()) break;
+void Plan::run_launches(double* seconds) {
+  using Clock = std::chrono::steady_clock;
+  const Stream stream = current_stream();
+  for (const Launch& l : launches) {
+    const auto start = seconds ? Clock::now() : Clock::time_point();
+    l.call(l.kernel, stream, arguments.data() + l.args);
+    if (seconds) {
+      if (device != Device::cpu) synchronize();
+      *seconds++ = std::chrono::duration<double>(Clock::now() - start).count();
     }
+    if (interrupted()) break;
+  }
+}
+
+namespace {
+bool graphs_wanted() {
+  static const bool wanted = [] {
+    const char* v = std::getenv("PYLEARN_CUDA_GRAPH");
+    return !v || std::strcmp(v, "0") != 0;
+  }();
+  return wanted;
+}
+}  // namespace
+
+void Plan::run(double* seconds) {
+  DeviceScope scope(device);
+  if (device == Device::cpu) {
+    GilRelease unlocked(cost);
+    run_launches(seconds);
+  } else if (seconds || !graphs_wanted()) {
+    run_launches(seconds);
+    check_launch("of a recorded step");
+  } else {
+    const DeviceRuntime& d = *device_runtime();
+    if (!graph_) {
+      check_device(d.begin_graph(d.stream), "recording a graph");
+      run_launches(nullptr);
+      check_device(d.end_graph(d.stream, &graph_), "recording a graph");
+      check_launch("of a recorded step");
+    }
+    check_device(d.run_graph(graph_, d.stream), "running a graph");
   }
   for (auto& s : written) s->bump();
   raise_if_interrupted();
-  for (Check& c : checks)
-    if (c.status->code != Status::ok) {
-      Status s = std::exchange(*c.status, Status{});
-      raise_status(s, c.op, c.argument);
-    }
+  if (device == Device::cpu) check();
+}
+
+void Plan::check() {
+  if (device != Device::cpu) synchronize();
+  for (Check& c : checks) {
+    Status& status = *status_in(c.status);
+    if (status.code == Status::ok) continue;
+    const Status s = std::exchange(status, Status{});
+    raise_status(s, c.op, c.argument);
+  }
+}
+
+Plan::~Plan() {
+  if (graph_) device_runtime()->free_graph(graph_);
 }
 
 StatusCheck::StatusCheck(const char* op, const char* argument) : op_(op), argument_(argument) {
-  Recorder* r = recorder();
-  status_ = r ? r->status(op, argument) : &local_;
+  if (Recorder* r = recorder()) {
+    status_ = r->status(op, argument);
+  } else if (current_device() == Device::cpu) {
+    status_ = &local_;
+  } else {
+    shared_ = shared_status();
+    status_ = status_in(shared_);
+  }
 }
 
 void StatusCheck::check() const {
+  if (current_device() != Device::cpu) synchronize();
   if (status_->code == Status::ok) return;
   Status s = std::exchange(*status_, Status{});
   raise_status(s, op_, argument_);

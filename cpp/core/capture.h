@@ -13,6 +13,7 @@
 
 #include "core/device.h"
 #include "core/parallel.h"
+#include "core/runtime.h"
 #include "core/tensor.h"
 
 namespace pl {
@@ -21,7 +22,7 @@ using KernelFn = void (*)();  // of any argument struct; `call` knows which
 
 struct Launch {
   const char* name;
-  void (*call)(KernelFn, const void* args);
+  void (*call)(KernelFn, Stream, const void* args);
   KernelFn kernel;
   uint32_t args, size;  // offset into Plan::arguments, and bytes
 };
@@ -38,9 +39,12 @@ struct Touch {
 // What a recording left behind.
 class Plan : public RefCounted {
  public:
+  ~Plan() override;
   // Repeats the launches. IndexError or LinAlgError when a kernel met an id out of range or a matrix that
   // fails; Interrupted on Ctrl-C, between launches. `seconds`, if given, takes the time of each launch.
+  // On a device the work is only asked for (as one graph, unless PYLEARN_CUDA_GRAPH=0), and check() tells how it went.
   void run(double* seconds = nullptr);
+  void check();
 
   // Writes a launch down; where its arguments lie is found here.
   void add(Launch launch, const void* args, size_t size);
@@ -49,22 +53,28 @@ class Plan : public RefCounted {
   std::vector<std::byte> arguments;
   std::deque<std::string> names;       // of launches that were joined
   double cost = 0;                     // of one run, see launch()
+  const Device device = current_device();
   Ref<Pool> pool;                      // the step's private memory
   std::vector<Ref<Storage>> external;  // everything else the launches touch, kept alive
   std::vector<Ref<Storage>> written;   // of those, what is written: the step's state
   struct Check {
-    std::unique_ptr<Status> status;
+    Tensor status;  // shared memory that holds a Status
     const char* op;
     std::string argument;
   };
   std::vector<Check> checks;
   std::vector<Tensor> inputs, outputs;  // fixed places, filled before and read after a run
+
+ private:
+  void run_launches(double* seconds);
+  void* graph_ = nullptr;
 };
 
 class Recorder {
  public:
   Recorder();
   Ref<Pool> pool() const { return plan_->pool; }
+  Device device() const { return plan_->device; }
   Plan& plan() { return *plan_; }
   Ref<Plan> finish() { return plan_; }
 
@@ -114,13 +124,18 @@ void raise_if_interrupted();
 template <class Args>
 void launch(const char* name, void (*kernel)(Stream, const Args&), const Args& args, double cost = 0) {
   static_assert(std::is_trivially_copyable_v<Args>);
-  {
+  if (current_device() == Device::cpu) {
     GilRelease unlocked(cost);
     kernel(Stream{}, args);
+  } else {
+    if (!kernel) raise_missing_kernel(name);
+    if (device_runtime()->emulated) check_arguments(name, &args, sizeof args);
+    kernel(current_stream(), args);
+    check_launch(name);
   }
   if (Recorder* r = recorder()) {
-    auto call = [](KernelFn k, const void* a) {
-      reinterpret_cast<void (*)(Stream, const Args&)>(k)(Stream{}, *static_cast<const Args*>(a));
+    auto call = [](KernelFn k, Stream stream, const void* a) {
+      reinterpret_cast<void (*)(Stream, const Args&)>(k)(stream, *static_cast<const Args*>(a));
     };
     r->add({name, call, reinterpret_cast<KernelFn>(kernel), 0, 0}, &args, sizeof(Args), cost);
   }
@@ -138,6 +153,7 @@ class StatusCheck {
   const char* op_;
   const char* argument_;
   Status local_;
+  Tensor shared_;  // on a device, in the place of local_
   Status* status_;
 };
 using IdCheck = StatusCheck;

@@ -1,17 +1,34 @@
 #include "core/tensor.h"
 
+#include <cstring>
+
 #include "core/capture.h"
 #include "core/record.h"
+#include "core/runtime.h"
 
 namespace pl {
+namespace {
+// Kernels of one device cannot reach the other's memory. What is shared is waited for before the CPU looks at it.
+void check_place(const Storage& storage) {
+  const Device here = current_device();
+  if (storage.place() == Place::shared) {
+    if (here == Device::cpu) synchronize();
+  } else if (storage.device() != here) {
+    raise<ValueError>("a Tensor on '", device_name(storage.device()), "' meets Tensors on '", device_name(here),
+                      "': move it with .to('", device_name(here), "')");
+  }
+}
+}  // namespace
 
 const void* Tensor::read() const {
+  check_place(*impl_->storage);
   if (Recorder* r = recorder()) r->touch(*impl_->storage, false);
   return impl_->data;
 }
 
 void* Tensor::write() const {
   if (impl_->storage->readonly()) raise<ValueError>("the array is read-only");
+  check_place(*impl_->storage);
   if (Recorder* r = recorder()) r->touch(*impl_->storage, true);
   impl_->storage->bump();
   return impl_->data;
@@ -34,10 +51,30 @@ Tensor fresh(Ref<Pool> pool, const Shape& shape, DType dtype) {
 
 Tensor empty(const Shape& shape, DType dtype) {
   Recorder* r = recorder();
-  return fresh(r ? r->pool() : Ref<Pool>(&Pool::global()), shape, dtype);
+  if (r && r->device() == current_device()) return fresh(r->pool(), shape, dtype);
+  return empty_lasting(shape, dtype);
 }
 
+Tensor empty_lasting(const Shape& shape, DType dtype) { return fresh(Ref<Pool>(&Pool::here()), shape, dtype); }
 Tensor empty_host(const Shape& shape, DType dtype) { return fresh(Ref<Pool>(&Pool::global()), shape, dtype); }
+Tensor empty_shared(const Shape& shape, DType dtype) { return fresh(Ref<Pool>(&Pool::shared()), shape, dtype); }
+
+Tensor here(const Tensor& t) {
+  const Device device = current_device();
+  if (t.device() == device || t.storage().place() == Place::shared) return t;
+  Tensor copy = empty_lasting(t.shape(), t.dtype());
+  copy_bytes(copy.impl()->data, device, t.impl()->data, t.device(), static_cast<size_t>(t.nbytes()));
+  copy.impl()->weak = t.weak();
+  copy.impl()->known = t.impl()->known;
+  copy.impl()->number = t.impl()->number;
+  return copy;
+}
+
+Tensor to_host(const Tensor& t) {
+  if (t.storage().place() == Place::shared) synchronize();
+  DeviceScope scope(Device::cpu);
+  return here(t);
+}
 
 namespace {
 template <class V>
@@ -53,7 +90,11 @@ Tensor filled(V value, DType dtype, bool weak) {
     case DType::float64: *static_cast<double*>(p) = static_cast<double>(value); break;
   }
   t.impl()->weak = weak;
-  return t;
+  if (itemsize(dtype) == sizeof t.impl()->number) {
+    t.impl()->known = true;
+    std::memcpy(&t.impl()->number, p, sizeof t.impl()->number);
+  }
+  return here(t);
 }
 }  // namespace
 
@@ -61,11 +102,11 @@ Tensor scalar(double value, DType dtype, bool weak) { return filled(value, dtype
 Tensor scalar_int(int64_t value, DType dtype, bool weak) { return filled(value, dtype, weak); }
 
 Tensor from_memory(void* data, const Shape& shape, const Shape& strides, DType dtype, bool readonly,
-                   std::function<void()> release) {
+                   std::function<void()> release, Place place) {
   auto impl = make<TensorImpl>();
   impl->contiguous = is_contiguous(shape, strides);
   size_t bytes = impl->contiguous ? static_cast<size_t>(count(shape)) * itemsize(dtype) : 0;
-  impl->storage = make<Storage>(data, bytes, readonly, std::move(release));
+  impl->storage = make<Storage>(data, bytes, readonly, std::move(release), place);
   impl->data = static_cast<std::byte*>(data);
   impl->shape = shape;
   impl->strides = strides;

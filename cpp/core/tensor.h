@@ -19,6 +19,8 @@ struct TensorImpl : RefCounted {
   DType dtype = DType::float32;
   bool weak = false;  // came from a Python number: its type gives way to an array's
   bool contiguous = true;
+  bool known = false;  // a number from Python, whose 8 bytes are in `number` too, wherever the storage lies
+  int64_t number = 0;
   int output = 0;  // which output of `node`
   Ref<Node> node;  // how it was computed, while gradients are recorded
   // What softmax or sigmoid was applied to: cross-entropies start from there, for accuracy and speed.
@@ -45,6 +47,7 @@ class Tensor {
   bool is_contiguous() const { return impl_->contiguous; }
   bool readonly() const { return impl_->storage->readonly(); }
   TensorImpl* impl() const { return impl_.get(); }
+  Device device() const { return impl_->storage->device(); }
   Storage& storage() const { return *impl_->storage; }
   bool has_node() const { return static_cast<bool>(impl_->node); }
 
@@ -66,15 +69,23 @@ class Tensor {
   Ref<TensorImpl> impl_;
 };
 
-// Not initialised; contiguous.
+// Not initialised; contiguous; on the calling thread's device.
 Tensor empty(const Shape& shape, DType dtype);
-// For host code that fills memory itself (data from Python, constants): never part of a recording's reusable memory.
+// The same, but never part of a recording's reusable memory: for what outlives the step.
+Tensor empty_lasting(const Shape& shape, DType dtype);
+// In host memory, likewise lasting: for host code that fills it (data from Python, constants). Kernels get here() of it.
 Tensor empty_host(const Shape& shape, DType dtype);
+// In host memory that every device reaches at the same address: states of generators.
+Tensor empty_shared(const Shape& shape, DType dtype);
+// t itself, or a lasting copy of its bytes (contiguous ones) on the calling thread's device.
+Tensor here(const Tensor& t);
+// t itself, or a copy of its bytes (contiguous ones) in host memory, once the device has made them.
+Tensor to_host(const Tensor& t);
 Tensor scalar(double value, DType dtype, bool weak = false);
 Tensor scalar_int(int64_t value, DType dtype, bool weak = false);
 // A tensor over someone else's memory.
 Tensor from_memory(void* data, const Shape& shape, const Shape& strides, DType dtype, bool readonly,
-                   std::function<void()> release);
+                   std::function<void()> release, Place place = Place::host);
 bool is_contiguous(const Shape& shape, const Shape& strides);
 // Could writing into a change what is read from b? (compares the address ranges)
 bool may_overlap(const Tensor& a, const Tensor& b);

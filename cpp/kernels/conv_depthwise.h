@@ -13,8 +13,6 @@ namespace {
 
 inline constexpr int kPixels = 8;
 
-inline bool is_depthwise(const Conv2dArgs& a) { return a.groups == a.c && a.c == a.f && a.c > 1; }
-
 // Lanes past the last channel are neither read nor written.
 template <class T>
 PL_INLINE vec<T> load_lanes(const T* p, int64_t lanes) {

@@ -10,7 +10,7 @@
 // takes one pixel of several images.
 #pragma once
 #include "core/parallel.h"
-#include "kernels/conv.h"
+#include "kernels/conv_axis.h"
 #include "kernels/conv_tile.h"
 #include "kernels/gemm_pack.h"
 
@@ -18,36 +18,6 @@ namespace pl::PL_ISA {
 namespace {
 
 inline constexpr int64_t kBandWork = int64_t{1} << 19;  // multiply-adds, some microseconds
-
-// The indices t >= 0 with 0 <= start + t step < limit, as [begin, end), cut at count. step > 0.
-struct Range {
-  int64_t begin, end;
-  int64_t size() const { return end - begin; }
-};
-PL_INLINE Range inside(int64_t start, int64_t step, int64_t limit, int64_t count) {
-  int64_t begin = start >= 0 ? 0 : (-start + step - 1) / step;
-  int64_t end = start >= limit ? 0 : (limit - start + step - 1) / step;
-  begin = smaller(begin, count);
-  end = smaller(end, count);
-  return {begin, larger(begin, end)};
-}
-PL_INLINE Range common(Range a, Range b) {
-  const int64_t begin = larger(a.begin, b.begin), end = smaller(a.end, b.end);
-  return begin < end ? Range{begin, end} : Range{a.begin, a.begin};
-}
-
-// One axis of a correlation: output i meets tap k at i*stride + start + k*dilation, if that is inside.
-struct Axis {
-  int64_t in, out, taps, stride, dilation, start;
-
-  Range taps_at(int64_t i) const { return inside(i * stride + start, dilation, in, taps); }
-  Range outputs_of(int64_t k) const { return inside(start + k * dilation, stride, in, out); }
-  // The outputs that meet all taps.
-  Range whole() const {
-    if (taps == 0) return {0, out};
-    return common(outputs_of(0), outputs_of(taps - 1));
-  }
-};
 
 template <class T>
 struct Correlation {
@@ -250,40 +220,6 @@ Correlation<T> forward_of(const Conv2dArgs& a) {
           .y_row = a.ow * a.f,
           .y_pixel = a.f,
           .activation = a.activation};
-}
-
-// One axis of the input gradient. dx[h] sums dy[i] w[k] over i*stride + k*dilation = h + pad, so the outputs h, h + stride,
-// ... meet the same taps, every `step`-th from `first` on, and are a correlation of dy with those taps, last one first:
-// nothing is multiplied with the zeros between strided outputs.
-struct Phase {
-  Axis axis;
-  int64_t first, step;
-  int64_t tap(int64_t t) const { return first + (axis.taps - 1 - t) * step; }  // of w
-};
-inline int64_t common_divisor(int64_t a, int64_t b) {
-  while (b != 0) {
-    const int64_t r = a % b;
-    a = b;
-    b = r;
-  }
-  return a;
-}
-inline Phase phase_of(int64_t h, int64_t size, int64_t out, int64_t taps, int64_t stride, int64_t dilation,
-                      int64_t pad) {
-  const int64_t divisor = common_divisor(stride, dilation), dilated = dilation / divisor;
-  Phase p{{out, blocks_of(size - h, stride), 0, 1, dilated, 0}, 0, stride / divisor};
-  const int64_t most = smaller(p.step, taps);
-  while (p.first < most && (h + pad - p.first * dilation) % stride != 0) ++p.first;
-  if (p.first == most) return p;  // no tap falls here
-  p.axis.taps = blocks_of(taps - p.first, p.step);
-  p.axis.start = (h + pad - p.first * dilation) / stride - (p.axis.taps - 1) * dilated;
-  return p;
-}
-inline Phase row_phase(const Conv2dArgs& a, int64_t h) {
-  return phase_of(h, a.h, a.oh, a.kh, a.stride_h, a.dilation_h, a.pad_top);
-}
-inline Phase column_phase(const Conv2dArgs& a, int64_t w) {
-  return phase_of(w, a.w, a.ow, a.kw, a.stride_w, a.dilation_w, a.pad_left);
 }
 
 // The weights as the phases read them: each tap turned, filters by channels, the taps of a phase one after the other.

@@ -7,64 +7,20 @@
 //   casts, accumulation       spans (strided.h)
 #pragma once
 #include "kernels/binary.h"
+#include "kernels/cast.h"
 
 namespace pl::PL_ISA {
 namespace {
-
-template <class T>
-struct limits;
-template <>
-struct limits<uint8_t> {
-  static constexpr uint8_t low = 0, high = 255;
-};
-template <>
-struct limits<int32_t> {
-  static constexpr int32_t low = -2147483647 - 1, high = 2147483647;
-};
-template <>
-struct limits<int64_t> {
-  static constexpr int64_t low = -9223372036854775807 - 1, high = 9223372036854775807;
-};
-
-// Real to integer truncates and saturates, NaN gives 0; integers wrap around; to boolean is x != 0.
-template <class From, class To>
-PL_INLINE To cast(From x) {
-  if constexpr (is_boolean<To>) {
-    return To(x != From(0));
-  } else if constexpr (is_boolean<From>) {
-    return To(uint8_t(x));
-  } else if constexpr (is_real<From> && !is_real<To>) {
-    using L = limits<To>;
-    const bool high = x >= From(L::high);  // may round up to a power of two, which is out of range too
-    const bool low = x <= From(L::low);
-    const bool outside = high | low | (x != x);
-    const To inside = To(outside ? From(0) : x);
-    return high ? L::high : low ? L::low : inside;
-  } else {
-    return To(x);
-  }
-}
 
 template <class From, class To>
 void cast_span(const void* const* in, void* y, int64_t n, double) {
   map_elements<From, To>(in[0], y, n, [](From x) { return cast<From, To>(x); });
 }
-
-struct CastTable {
-  Span span[kDTypeCount][kDTypeCount];
-  template <int F = 0, int T = 0>
-  constexpr void fill() {
-    span[F][T] = cast_span<typename element<static_cast<DType>(F)>::type,
-                           typename element<static_cast<DType>(T)>::type>;
-    if constexpr (T + 1 < kDTypeCount) {
-      fill<F, T + 1>();
-    } else if constexpr (F + 1 < kDTypeCount) {
-      fill<F + 1, 0>();
-    }
-  }
-  constexpr CastTable() : span{} { fill(); }
+template <class From, class To>
+struct CastMaker {
+  static constexpr Span entry() { return cast_span<From, To>; }
 };
-inline constexpr CastTable kCasts;
+inline constexpr PairTable<Span, CastMaker> kCasts;
 
 inline constexpr int64_t kTile = 32;
 inline constexpr int64_t kTileRow = 512;  // columns of y in one item of work

@@ -21,7 +21,7 @@ PL_INLINE bool is_flat(int ndim, const int64_t* shape, int64_t grain) {
 }
 
 void unary(Stream, const UnaryArgs& a) {
-  const Span span = kUnarySpans.span[int(a.dtype)][int(a.op)];
+  const Span span = kUnarySpans.at(a.dtype, a.op);
   if (span == nullptr) return;
   const int64_t grain = unary_grain(a.op);
   if (is_flat(a.ndim, a.shape, grain) && (a.ndim == 0 || (a.stride_x[0] == 1 && a.stride_y[0] == 1))) {
@@ -50,7 +50,7 @@ bool is_simple_power(const BinaryArgs& a, double& exponent) {
 }
 
 void binary(Stream, const BinaryArgs& a) {
-  const Span span = kBinarySpans.span[int(a.dtype)][int(a.op)];
+  const Span span = kBinarySpans.at(a.dtype, a.op);
   if (span == nullptr) return;
   int64_t grain = binary_grain(a.op);
   if (is_flat(a.ndim, a.shape, grain) &&
@@ -111,7 +111,7 @@ void copy(Stream, const CopyArgs& a) {
   set_shape(l, a);
   set_operand(l.op[0], a.y, itemsize(a.to), a.stride_y, a.ndim);
   if (a.accumulate) {
-    l.span = kBinarySpans.span[int(a.to)][int(BinaryOp::add)];
+    l.span = kBinarySpans.at(a.to, BinaryOp::add);
     l.operands = 3;
     l.op[1] = l.op[0];
     set_operand(l.op[2], a.x, itemsize(a.from), a.stride_x, a.ndim);
@@ -119,14 +119,14 @@ void copy(Stream, const CopyArgs& a) {
   }
   set_operand(l.op[1], a.x, itemsize(a.from), a.stride_x, a.ndim);
   if (a.from == a.to) return run_copy(l, kCopyGrain);
-  l.span = kCasts.span[int(a.from)][int(a.to)];
+  l.span = kCasts.at(a.from, a.to);
   run_loop(l, 32768);
 }
 
 void fill(Stream, const FillArgs& a) {
   alignas(8) char value[8];
   const void* in[1] = {&a.value};
-  kCasts.span[int(DType::float64)][int(a.dtype)](in, value, 1, 0);
+  kCasts.at(DType::float64, a.dtype)(in, value, 1, 0);
   const int size = static_cast<int>(itemsize(a.dtype));
   parallel_for(a.n, kCopyGrain, [&](int64_t begin, int64_t end) {
     copy_elements(size, static_cast<char*>(a.y) + begin * size, 1, value, 0, end - begin);

@@ -5,6 +5,7 @@
 // order: with rows_contiguous false A[i][p] = a[i*lda + p], else a[p*lda + i]. The shapes (rows, vectors)
 // follow from the register file: R*V sums, V of B, one of A.
 #pragma once
+#include "kernels/activate.h"
 #include "kernels/linalg.h"
 #include "kernels/math.h"
 #include "kernels/simd.h"
@@ -220,24 +221,6 @@ void tile_column(int64_t rows, int64_t columns, int64_t k, const T* a, int64_t l
   }
 }
 
-template <class T>
-PL_INLINE vec<T> activate(vec<T> x, Activation f) {
-  switch (f) {
-    case Activation::none: return x;
-    case Activation::relu: return relu_(x);
-    case Activation::sigmoid: return sigmoid_(x);
-    case Activation::tanh: return tanh_(x);
-    case Activation::leaky_relu: return leaky_relu_(x, T(0.2));
-    case Activation::elu: return elu_(x, T(1));
-    case Activation::selu: return selu_(x);
-    case Activation::softplus: return softplus_(x);
-    case Activation::gelu: return gelu_(x);
-    case Activation::gelu_tanh: return gelu_tanh_(x);
-    case Activation::silu: return silu_(x);
-  }
-  return x;
-}
-
 // What is added to C before the activation; row i of the residual is at i * its ldc. bias_step 0: one bias for all
 // columns.
 template <class T>
@@ -258,13 +241,13 @@ void finish_rows(T* c, int64_t ldc, int64_t rows, int64_t columns, Added<T> adde
       vec<T> x = load(c + j);
       if (bias) x += bias_step ? load(bias + j) : broadcast(*bias);
       if (other) x += load(other + j);
-      store(c + j, activate<T>(x, F));
+      store(c + j, activate(x, F));
     }
     if (j == columns) continue;
     vec<T> x = load_n(c + j, columns - j);
     if (bias) x += bias_step ? load_n(bias + j, columns - j) : broadcast(*bias);
     if (other) x += load_n(other + j, columns - j);
-    store_n(c + j, activate<T>(x, F), columns - j);
+    store_n(c + j, activate(x, F), columns - j);
   }
 }
 

@@ -7,33 +7,11 @@
 #include "core/parallel.h"
 #include "kernels/csr.h"
 #include "kernels/gemm.h"
+#include "kernels/ring.h"
 #include "kernels/slope.h"
 
 namespace pl::PL_ISA {
 namespace {
-
-template <class T>
-struct Ring {
-  using type = T;
-  static type multiply_add(type c, type a, type b) { return static_cast<type>(c + a * b); }
-};
-template <>
-struct Ring<int32_t> {  // unsigned, so that overflow wraps
-  using type = uint32_t;
-  static type multiply_add(type c, type a, type b) { return c + a * b; }
-};
-template <>
-struct Ring<int64_t> {
-  using type = uint64_t;
-  static type multiply_add(type c, type a, type b) { return c + a * b; }
-};
-template <>
-struct Ring<bool> {
-  using type = uint8_t;
-  static type multiply_add(type c, type a, type b) {
-    return static_cast<type>((c != 0) | ((a != 0) & (b != 0)));
-  }
-};
 
 template <class Element>
 void gemm_ring(const GemmArgs& g) {

@@ -11,6 +11,8 @@
 #include <cmath>
 
 #if defined(PL_CUDA)
+#include <cuda_runtime.h>
+
 #define PL_INLINE __host__ __device__ __forceinline__
 #else
 #include "kernels/simd.h"
@@ -421,6 +423,8 @@ PL_INLINE vd erfc_(vd x) {
 PL_INLINE vd normal_cdf_(vd x) { return 0.5 * erfc_(x * -0.70710678118654752440); }
 
 // One value, with the bits it would have as a lane of a vector.
+PL_INLINE float sqrt_(float x) { return sqrt_(broadcast(x))[0]; }
+PL_INLINE double sqrt_(double x) { return sqrt_(broadcast(x))[0]; }
 PL_INLINE float exp_(float x) { return exp_(broadcast(x))[0]; }
 PL_INLINE double exp_(double x) { return exp_(broadcast(x))[0]; }
 PL_INLINE float expm1_(float x) { return expm1_(broadcast(x))[0]; }

@@ -12,36 +12,10 @@
 #include "kernels/pool.h"
 
 #include "kernels/pixels.h"
+#include "kernels/pool_axis.h"
 
 namespace pl::PL_ISA {
 namespace {
-
-// One window along one axis: positions [begin, end) of the image; `start` may be outside.
-struct Span {
-  int64_t start, begin, end;
-};
-PL_INLINE Span span_of(const PoolAxis& a, int64_t o) {
-  if (a.adaptive) {
-    const int64_t begin = o * a.size / a.out, end = ((o + 1) * a.size + a.out - 1) / a.out;
-    return {begin, begin, end};
-  }
-  const int64_t start = o * a.stride - a.before, end = start + a.kernel;
-  return {start, start < 0 ? 0 : start, end < a.size ? end : a.size};
-}
-
-// The windows [first, last) that hold position i.
-struct Holders {
-  int64_t first, last;
-};
-PL_INLINE Holders holders(const PoolAxis& a, int64_t i) {
-  if (a.out == 0) return {0, 0};
-  const int64_t guess = a.adaptive ? i * a.out / a.size - 1 : (i + a.before - a.kernel) / a.stride;
-  Holders w{guess < 0 ? 0 : guess, 0};
-  while (w.first < a.out && span_of(a, w.first).end <= i) ++w.first;
-  w.last = w.first;
-  while (w.last < a.out && span_of(a, w.last).start <= i) ++w.last;
-  return w;
-}
 
 // Offsets as the lanes of a comparison: bytes, or int32 where windows are large.
 template <class T>
@@ -126,9 +100,6 @@ PL_INLINE void max_window(const T* x, int64_t rows, int64_t cols, int64_t c, int
     if (offsets) write_offsets<T>(offsets + v * width<T>, at[v], access);
   }
 }
-
-// Sums of at most kRun positions are added up, which keeps the error of long windows small.
-constexpr int64_t kRun = 64;
 
 template <class T, int kSize, int kCount, class Access>
 PL_INLINE void mean_window(const T* x, int64_t rows, int64_t cols, int64_t c, int64_t pitch, T* y,

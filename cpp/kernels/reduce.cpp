@@ -151,59 +151,46 @@ using Reduction = void (*)(const ReduceArgs&);
 
 // The reduction `op` of elements T, null where it has no meaning.
 template <ReduceOp op, class T>
-constexpr Reduction reduction() {
-  using O = ReduceOp;
-  if constexpr (op == O::max)
-    return run<Extremum<T, true>, T>;
-  else if constexpr (op == O::min)
-    return run<Extremum<T, false>, T>;
-  else if constexpr (op == O::argmax)
-    return run<ArgExtremum<T, true>, T>;
-  else if constexpr (op == O::argmin)
-    return run<ArgExtremum<T, false>, T>;
-  else if constexpr (op == O::any)
-    return run<Truth<T, false>, T>;
-  else if constexpr (op == O::all)
-    return run<Truth<T, true>, T>;
-  else if constexpr (!is_real<T>) {
-    if constexpr (op == O::sum)
-      return run<IntegerSum<T>, T>;
+struct ReductionMaker {
+  static constexpr Reduction entry() {
+    using O = ReduceOp;
+    if constexpr (op == O::max)
+      return run<Extremum<T, true>, T>;
+    else if constexpr (op == O::min)
+      return run<Extremum<T, false>, T>;
+    else if constexpr (op == O::argmax)
+      return run<ArgExtremum<T, true>, T>;
+    else if constexpr (op == O::argmin)
+      return run<ArgExtremum<T, false>, T>;
+    else if constexpr (op == O::any)
+      return run<Truth<T, false>, T>;
+    else if constexpr (op == O::all)
+      return run<Truth<T, true>, T>;
+    else if constexpr (!is_real<T>) {
+      if constexpr (op == O::sum)
+        return run<IntegerSum<T>, T>;
+      else if constexpr (op == O::prod)
+        return run<IntegerProduct<T>, T>;
+      else
+        return nullptr;
+    } else if constexpr (op == O::sum)
+      return run<RealSum<T, SumKind::sum>, T>;
+    else if constexpr (op == O::mean)
+      return run<RealSum<T, SumKind::mean>, T>;
+    else if constexpr (op == O::sum_squares)
+      return run<RealSum<T, SumKind::squares>, T>;
     else if constexpr (op == O::prod)
-      return run<IntegerProduct<T>, T>;
+      return run<RealProduct<T>, T>;
+    else if constexpr (op == O::logsumexp)
+      return run<LogSumExp<T>, T>;
     else
       return nullptr;
-  } else if constexpr (op == O::sum)
-    return run<RealSum<T, SumKind::sum>, T>;
-  else if constexpr (op == O::mean)
-    return run<RealSum<T, SumKind::mean>, T>;
-  else if constexpr (op == O::sum_squares)
-    return run<RealSum<T, SumKind::squares>, T>;
-  else if constexpr (op == O::prod)
-    return run<RealProduct<T>, T>;
-  else if constexpr (op == O::logsumexp)
-    return run<LogSumExp<T>, T>;
-  else
-    return nullptr;
-}
-
-struct ReductionTable {
-  static constexpr int kOps = static_cast<int>(ReduceOp::count_);
-  Reduction run[kDTypeCount][kOps];
-  template <int D = 0, int F = 0>
-  constexpr void fill() {
-    run[D][F] = reduction<static_cast<ReduceOp>(F), typename element<static_cast<DType>(D)>::type>();
-    if constexpr (F + 1 < kOps) {
-      fill<D, F + 1>();
-    } else if constexpr (D + 1 < kDTypeCount) {
-      fill<D + 1, 0>();
-    }
   }
-  constexpr ReductionTable() : run{} { fill(); }
 };
-constexpr ReductionTable kReductions;
+constexpr OpTable<Reduction, ReduceOp, ReductionMaker> kReductions;
 
 void reduce_axis(Stream, const ReduceArgs& a) {
-  const Reduction run = kReductions.run[int(a.dtype)][int(a.op)];
+  const Reduction run = kReductions.at(a.dtype, a.op);
   if (run != nullptr) run(a);
 }
 

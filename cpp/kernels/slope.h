@@ -5,6 +5,7 @@
 // the chunks. Within a chunk a strip of columns keeps its sums in registers.
 #pragma once
 #include "core/parallel.h"
+#include "kernels/activate.h"
 #include "kernels/gemm_tile.h"
 #include "kernels/linalg.h"
 
@@ -12,48 +13,6 @@ namespace pl::PL_ISA {
 namespace {
 
 inline constexpr int64_t kSlopeChunk = 1 << 14;  // elements of a task
-
-// y without the infinities, beyond which the slopes are constant anyway
-template <class V>
-PL_INLINE V within(V y, lane_of<V> limit) {
-  return select(abs_(y) > limit, copysign_(splat<V>(limit), y), y);
-}
-
-// g act'(.), of what slope_needs_input() says
-template <class T, Activation F>
-PL_INLINE vec<T> slope_of(vec<T> g, vec<T> y) {
-  using A = Activation;
-  using V = vec<T>;
-  const V one = broadcast(T(1));
-  if constexpr (F == A::relu)
-    return select(y > 0, g, V{});
-  else if constexpr (F == A::sigmoid)
-    return g * y * (T(1) - y);
-  else if constexpr (F == A::tanh)
-    return g * (T(1) - y * y);
-  else if constexpr (F == A::leaky_relu)
-    return select(y > 0, g, g * T(0.2));
-  else if constexpr (F == A::elu)
-    return select(y > 0, g, g * (y + T(1)));
-  else if constexpr (F == A::selu) {
-    constexpr T scale = T(1.0507009873554804934), alpha = T(1.6732632423543772848);
-    return g * select(y > 0, broadcast(scale), y + scale * alpha);
-  } else if constexpr (F == A::softplus)
-    return g * -expm1_(-y);
-  else if constexpr (F == A::silu) {
-    const V x = within(y, T(2000)), s = sigmoid_(x);
-    return g * (s * fma_(x, T(1) - s, one));
-  } else if constexpr (F == A::gelu) {
-    const V x = within(y, T(2000));
-    return g * fma_(x, exp_(x * x * T(-0.5)) * T(0.39894228040143267794), normal_cdf_(x));
-  } else if constexpr (F == A::gelu_tanh) {
-    constexpr T c = T(2 * 0.79788456080286535588), a = T(0.044715);
-    const V x = within(y, T(100)), square = x * x;
-    const V s = sigmoid_(x * fma_(square, broadcast(c * a), broadcast(c)));
-    return g * (s + x * s * (T(1) - s) * fma_(square, broadcast(3 * c * a), broadcast(c)));
-  } else
-    return g;
-}
 
 template <class T, Activation F, int V>
 PL_INLINE void slope_strip(const SlopeArgs& s, int64_t r0, int64_t r1, int64_t j, int64_t last, T* sums) {
@@ -69,7 +28,7 @@ PL_INLINE void slope_strip(const SlopeArgs& s, int64_t r0, int64_t r1, int64_t j
       const bool whole = v + 1 < V || last == W;
       vec<T> g = whole ? load(dy + v * W) : load_n(dy + v * W, last);
       if constexpr (F != Activation::none) {
-        g = slope_of<T, F>(g, whole ? load(y + v * W) : load_n(y + v * W, last));
+        g = slope_of<F>(g, whole ? load(y + v * W) : load_n(y + v * W, last));
         if (dz) whole ? store(dz + v * W, g) : store_n(dz + v * W, g, last);
       }
       sum[v] += g;

@@ -1,4 +1,5 @@
 // Choosing, casting, copying, and writing in place.
+#include <bit>
 #include <cmath>
 
 #include "ops/common.h"
@@ -50,8 +51,9 @@ Tensor clip(const Tensor& x, const OptTensor& min, const OptTensor& max) {
 namespace {
 // A Python number becomes a constant of the array's type on the spot.
 Tensor cast_number(const Tensor& x, DType dtype) {
-  if (x.dtype() != DType::int64) return scalar(*static_cast<const double*>(x.read()), dtype);
-  int64_t v = *static_cast<const int64_t*>(x.read());
+  int64_t v = x.impl()->number;
+  if (!x.impl()->known) copy_bytes(&v, Device::cpu, x.read(), x.device(), sizeof v);
+  if (x.dtype() != DType::int64) return scalar(std::bit_cast<double>(v), dtype);
   bool fits = dtype == DType::uint8 ? v >= 0 && v <= 255
                                     : dtype != DType::int32 || (v >= INT32_MIN && v <= INT32_MAX);
   if (!fits) raise<ValueError>("Python integer ", v, " is out of bounds for ", dtype_name(dtype));

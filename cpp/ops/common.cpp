@@ -5,10 +5,6 @@ namespace {
 thread_local Tensor* out_hint = nullptr;
 }
 
-const KernelTable& kernels() {
-  static const KernelTable& table = cpu_kernels();
-  return table;
-}
 
 Tensor result(const Shape& shape, DType dtype) {
   if (out_hint && out_hint->shape() == shape && out_hint->dtype() == dtype) {

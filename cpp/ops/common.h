@@ -4,12 +4,21 @@
 #include "core/error.h"
 #include "core/record.h"
 #include "core/tensor.h"
+#include "kernels/backend.h"
 #include "kernels/table.h"
 #include "ops/ops.h"
 
 namespace pl::ops {
 
-const KernelTable& kernels();
+// Of the calling thread's device.
+inline const KernelTable& kernels() { return kernels_here(); }
+
+// Bytes that a kernel asks for, by the table's own function.
+template <class... A>
+int64_t workspace_bytes(const char* name, int64_t (*ask)(A...), const std::type_identity_t<A>&... args) {
+  if (!ask) raise_missing_kernel(name);
+  return ask(args...);
+}
 
 // The op's result: `out` when the caller gave one that fits (see OutScope), else new memory.
 Tensor result(const Shape& shape, DType dtype);
@@ -40,8 +49,8 @@ Tensor as_float(const Tensor& x);
 template <int N>
 struct Collapsed {
   int32_t ndim = 0;
-  int64_t shape[kMaxDims];
-  int64_t stride[N][kMaxDims];
+  int64_t shape[kMaxDims] = {};
+  int64_t stride[N][kMaxDims] = {};
 };
 
 template <int N>

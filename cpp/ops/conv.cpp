@@ -137,7 +137,7 @@ void run(const char* name, Conv2dArgs& args) {
   const double work = static_cast<double>(args.n) * static_cast<double>(args.oh) *
                       static_cast<double>(args.ow) * static_cast<double>(args.f) *
                       static_cast<double>(args.kh * args.kw) * static_cast<double>(args.c / args.groups);
-  const int64_t bytes = kernels().conv.conv2d_workspace(args);
+  const int64_t bytes = workspace_bytes("conv2d_workspace", kernels().conv.conv2d_workspace, args);
   Tensor workspace;
   if (bytes > 0) {
     workspace = empty({bytes}, DType::uint8);

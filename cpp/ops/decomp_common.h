@@ -39,7 +39,7 @@ inline Tensor square_matrices(const char* op, const char* argument, const Tensor
 template <class Args>
 void launch_with_work(const char* name, void (*kernel)(Stream, const Args&), int64_t (*bytes)(const Args&),
                       Args& args, double flops) {
-  Tensor work = empty({bytes(args)}, DType::uint8);
+  Tensor work = empty({workspace_bytes(name, bytes, args)}, DType::uint8);
   args.work = work.write();
   launch(name, kernel, args, 500 + 0.2 * flops);
 }

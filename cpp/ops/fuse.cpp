@@ -72,7 +72,7 @@ class Joined {
   template <class Args>
   void add(const std::string& name, void (*kernel)(Stream, const Args&), const Args& args) {
     plan.names.push_back(name);
-    auto call = [](KernelFn k, const void* a) {
+    auto call = [](KernelFn k, Stream, const void* a) {
       reinterpret_cast<void (*)(Stream, const Args&)>(k)(Stream{}, *static_cast<const Args*>(a));
     };
     plan.add({plan.names.back().c_str(), call, reinterpret_cast<KernelFn>(kernel), 0, 0}, &args,
@@ -208,7 +208,7 @@ void join(const Recorded& r, size_t begin, size_t end, Joined& out) {
 }  // namespace
 
 void fuse(Recorder& recorder, const std::vector<Tensor>& outputs) {
-  if (!enabled) return;
+  if (!enabled || recorder.device() != Device::cpu) return;
   const Recorded recorded(recorder, outputs);
   Plan joined;
   Joined out{joined};

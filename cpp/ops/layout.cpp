@@ -278,9 +278,9 @@ Tensor pad_by_lookup(Tensor x, const std::vector<Pair>& pad_width, const std::st
       raise<ValueError>("[pad] argument 'x' ", x.shape(), " has nothing to repeat along axis ", axis,
                         " in mode '", mode, "'");
     Tensor places = empty_host({size}, DType::int64);
-    auto* place = static_cast<int64_t*>(places.write());
+    auto* place = reinterpret_cast<int64_t*>(places.impl()->data);
     for (int64_t i = 0; i < size; ++i) place[i] = mirrored(mode, i - before, n);
-    x = take(x, places, axis);
+    x = take(x, here(places), axis);
   }
   return x;
 }

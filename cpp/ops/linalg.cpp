@@ -122,7 +122,7 @@ Tensor product(const char* name, GemmFn gemm, GemmWorkspaceFn workspace, const T
     args.m *= args.batch;
     args.batch = 1;
   }
-  int64_t bytes = workspace(args);
+  int64_t bytes = workspace_bytes(name, workspace, args);
   Tensor work;
   if (bytes > 0) {
     work = empty({bytes}, DType::uint8);
@@ -269,7 +269,7 @@ std::pair<Tensor, Tensor> slope(const Tensor& dy0, const Tensor& y, Activation a
                  .work = nullptr};
   if (!args.dz && !args.db) return {dz, db};
   Tensor work;
-  if (const int64_t bytes = kernels().linalg.slope_workspace(args)) {
+  if (const int64_t bytes = workspace_bytes("slope_workspace", kernels().linalg.slope_workspace, args)) {
     work = empty({bytes}, DType::uint8);
     args.work = work.write();
   }

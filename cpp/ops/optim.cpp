@@ -99,31 +99,27 @@ class Single {
                 .reserved = 0};
     for (int i = 0; i < count; ++i) segment_.slots[i] = before[i]->array->write();
     scalars_ = fresh_scalars(lr, step - 1);
-    if (!recorder()) return;
-    kept_segment_ = keep(&segment_, sizeof segment_);
-    kept_scalars_ =
-        copy(keep(&scalars_, sizeof scalars_));  // a launch: each replay counts from the same step
+    if (!recorder() && current_device() == Device::cpu) return;
+    kept_segment_ = lasting_bytes(&segment_, sizeof segment_);
+    kept_scalars_ = lasting_bytes(&scalars_, sizeof scalars_);
+    if (recorder()) kept_scalars_ = copy(kept_scalars_);  // a launch: each replay counts from the same step
   }
 
+  const Segment& values() const { return segment_; }
   const Segment* segment() const {
     return kept_segment_.defined() ? static_cast<const Segment*>(kept_segment_.read()) : &segment_;
   }
   OptimScalars* scalars() {
     return kept_scalars_.defined() ? static_cast<OptimScalars*>(kept_scalars_.write()) : &scalars_;
   }
-  void check() const {
+  void check() {
+    if (kept_scalars_.defined() && !recorder())
+      copy_bytes(&scalars_, Device::cpu, kept_scalars_.impl()->data, kept_scalars_.device(), sizeof scalars_);
     if (!scalars_.finite)
       raise<ValueError>("[", op_, "] argument 'g' has values that are not finite; 'p' was left as it was");
   }
 
  private:
-  // Memory that a recorded launch finds again.
-  static Tensor keep(const void* bytes, size_t size) {
-    Tensor t = empty_host({static_cast<int64_t>(size)}, DType::uint8);
-    std::memcpy(t.write(), bytes, size);
-    return t;
-  }
-
   const char* op_;
   Tensor g_, kept_segment_, kept_scalars_;
   Segment segment_;
@@ -177,7 +173,7 @@ void update_rows(const char* op, const OptimHyper& hyper, const Tensor& p, const
   SparseOptimArgs args{.dtype = p.dtype(),
                        .id_dtype = ids.dtype(),
                        .hyper = hyper,
-                       .table = *one.segment(),
+                       .table = one.values(),
                        .rows = p.shape()[0],
                        .cols = cols,
                        .n = ids.size(),

@@ -10,7 +10,7 @@ namespace pl::ops {
 static_assert(sizeof(RngState) == 16);
 
 Tensor make_generator(int64_t seed) {
-  Tensor state = empty_host({2}, DType::int64);
+  Tensor state = empty_shared({2}, DType::int64);
   auto* words = static_cast<int64_t*>(state.write());
   words[0] = seed;
   words[1] = 0;

@@ -11,7 +11,7 @@
 namespace pl::ops {
 namespace {
 
-// The tables of one axis, in host memory.
+// The tables of one axis.
 struct Axis {
   int64_t size, out;
   Tensor taps, first;
@@ -19,8 +19,8 @@ struct Axis {
   Axis(int64_t size, int64_t out, bool nearest) : size(size), out(out) {
     taps = empty_host({out * static_cast<int64_t>(sizeof(ResizeTap))}, DType::uint8);
     first = empty_host({size + 1}, DType::int64);
-    auto* tap = static_cast<ResizeTap*>(taps.write());
-    auto* begin = static_cast<int64_t*>(first.write());
+    auto* tap = reinterpret_cast<ResizeTap*>(taps.impl()->data);
+    auto* begin = reinterpret_cast<int64_t*>(first.impl()->data);
     double scale = static_cast<double>(size) / static_cast<double>(out);
     int64_t i = 0;
     for (int64_t o = 0; o < out; ++o) {
@@ -35,6 +35,8 @@ struct Axis {
       while (i <= tap[o].low) begin[i++] = o;
     }
     while (i <= size) begin[i++] = out;
+    taps = here(taps);
+    first = here(first);
   }
   ResizeAxis args() const {
     return {.size = size,

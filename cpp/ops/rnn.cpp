@@ -143,7 +143,7 @@ std::array<Tensor, 3> forward(const Recurrence& r, const RnnInputs& given, Kept*
                .h_out = h.write(),
                .c_out = write(c)};
   if (in.b && reset_after) args.bias = in.b->view({wide}, {1}, wide).read();
-  Tensor work = workspace(kernels().rnn.forward_workspace(args));
+  Tensor work = workspace(workspace_bytes("forward_workspace", kernels().rnn.forward_workspace, args));
   args.s.work = work.write();
   launch(r.op, kernels().rnn.forward, args, cost(args.s));
   return {y, h, c};
@@ -213,7 +213,7 @@ std::array<Tensor, kInputs> backward(const Recurrence& r, const RnnInputs& given
                        .dh_in = write(d[kH]),
                        .dc_in = write(d[kC])};
   if (want.is[kB] && reset_after) args.dbu = d[kB].view({wide}, {1}, wide).write();
-  Tensor work = workspace(kernels().rnn.backward_workspace(args));
+  Tensor work = workspace(workspace_bytes("backward_workspace", kernels().rnn.backward_workspace, args));
   args.s.work = work.write();
   launch(backward_name(r.cell), kernels().rnn.backward, args, cost(args.s));
 
@@ -399,7 +399,7 @@ std::tuple<Tensor, Tensor> pointwise_forward(const Pointwise& p, const Tensor& z
                .inner = nullptr,
                .h_out = nullptr,
                .c_out = nullptr};
-  Tensor work = workspace(kernels().rnn.forward_workspace(args));
+  Tensor work = workspace(workspace_bytes("forward_workspace", kernels().rnn.forward_workspace, args));
   args.s.work = work.write();
   if (h.size()) launch("lstm_cell", kernels().rnn.forward, args, cost(args.s));
   return {h, c};
@@ -425,7 +425,7 @@ std::tuple<Tensor, Tensor> pointwise_backward(const Pointwise& p, const Tensor& 
                        .dbu = nullptr,
                        .dh_in = nullptr,
                        .dc_in = dc.write()};
-  Tensor work = workspace(kernels().rnn.backward_workspace(args));
+  Tensor work = workspace(workspace_bytes("backward_workspace", kernels().rnn.backward_workspace, args));
   args.s.work = work.write();
   if (dz.size()) launch("lstm_cell_backward", kernels().rnn.backward, args, cost(args.s));
   return {dz, dc};
@@ -448,7 +448,7 @@ Tensor gates_of_step(const RnnInputs& in) {
   args.a = h.read();
   args.b = u.read();
   args.c = z.write();
-  const Tensor work = workspace(kernels().linalg.gemm_workspace(args));
+  const Tensor work = workspace(workspace_bytes("gemm_workspace", kernels().linalg.gemm_workspace, args));
   args.work = work.write();
   launch("gemm", kernels().linalg.gemm, args, 0.02 * static_cast<double>(args.m * args.n * args.k));
   return z;

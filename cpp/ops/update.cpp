@@ -55,6 +55,12 @@ OptimScalars fresh_scalars(double rate, int64_t step) {
           .reserved = 0};
 }
 
+Tensor lasting_bytes(const void* bytes, size_t size) {
+  Tensor t = empty_lasting({static_cast<int64_t>(size)}, DType::uint8);
+  copy_bytes(t.impl()->data, t.device(), bytes, Device::cpu, size);
+  return t;
+}
+
 double update_cost(const OptimHyper& hyper) { return hyper.rule == OptimRule::sgd ? 0.5 : 1.0; }
 
 // One arena with an aligned slice for each parameter.
@@ -64,8 +70,11 @@ std::vector<Tensor> Update::place(Start start) {
     return (p.size() * size + kLineBytes - 1) / kLineBytes * kLineBytes / size;
   };
   for (const Tensor& p : params_) total += padded(p);
-  Tensor arena = empty_host({total}, params_[0].dtype());
-  std::memset(arena.write(), 0, static_cast<size_t>(total * size));
+  Tensor arena = empty_lasting({total}, params_[0].dtype());
+  if (arena.device() == Device::cpu)
+    std::memset(arena.write(), 0, static_cast<size_t>(total * size));
+  else
+    ops::fill(arena, 0);
   std::vector<Tensor> views;
   int64_t at = 0;
   for (const Tensor& p : params_) {
@@ -105,42 +114,45 @@ Update::Update(const UpdateRule& rule, const std::vector<Tensor>& params) : rule
   if (accumulates()) add_slot("gradient_accumulator");
   if (rule_.averages) add_slot("average", Start::values);
 
-  const OptimScalars scalars = fresh_scalars(0.01, 0);
-  scalars_ = empty_host({static_cast<int64_t>(sizeof scalars)}, DType::uint8);
-  std::memcpy(scalars_.write(), &scalars, sizeof scalars);
   const auto count = static_cast<int64_t>(params_.size());
-  segments_ = empty_host({static_cast<int64_t>(sizeof(Segment)) * count}, DType::uint8);
-  auto* table = static_cast<Segment*>(segments_.write());
   int64_t line = 0;
   for (size_t i = 0; i < params_.size(); ++i) {
     line += (params_[i].size() + kOptimLine - 1) / kOptimLine * kOptimLine;
-    Segment& s = table[i];
-    s = {.p = params_[i].impl()->data,
-         .g = grads_[i].impl()->data,
-         .slots = {},
-         .sum = accumulates() ? slots_[of_rule][i].impl()->data : nullptr,
-         .average = rule_.averages ? slots_.back()[i].impl()->data : nullptr,
-         .n = params_[i].size(),
-         .rate = 1,
-         .decay = 0,
-         .frozen = 0,
-         .reserved = 0};
+    Segment s{.p = params_[i].impl()->data,
+              .g = grads_[i].impl()->data,
+              .slots = {},
+              .sum = accumulates() ? slots_[of_rule][i].impl()->data : nullptr,
+              .average = rule_.averages ? slots_.back()[i].impl()->data : nullptr,
+              .n = params_[i].size(),
+              .rate = 1,
+              .decay = 0,
+              .frozen = 0,
+              .reserved = 0};
     for (size_t k = 0; k < of_rule; ++k) s.slots[k] = slots_[k][i].impl()->data;
+    table_.push_back(s);
   }
+  const OptimScalars scalars = fresh_scalars(0.01, 0);
+  scalars_ = lasting_bytes(&scalars, sizeof scalars);
+  segments_ = lasting_bytes(table_.data(), sizeof(Segment) * table_.size());
   if (rule_.clip == Clip::norm || rule_.clip == Clip::global_norm)
-    workspace_ = empty_host({optim_workspace(line, count)}, DType::float64);
+    workspace_ = empty_lasting({optim_workspace(line, count)}, DType::float64);
 }
 
 void Update::set_segment(size_t i, double rate, double decay, bool frozen) {
   if (i >= params_.size())
     raise<IndexError>("[Update] argument 'i' (", i, ") exceeds the ", params_.size(), " parameters");
-  Segment& s = static_cast<Segment*>(segments_.write())[i];
+  Segment& s = table_[i];
   s.rate = rate;
   s.decay = decay;
   s.frozen = frozen;
+  copy_bytes(segments_.impl()->data + i * sizeof s, segments_.device(), &s, Device::cpu, sizeof s);
 }
 
-OptimScalars& Update::scalars() { return *static_cast<OptimScalars*>(scalars_.write()); }
+OptimScalars Update::scalars() const {
+  OptimScalars s;
+  copy_bytes(&s, Device::cpu, device_scalars(), scalars_.device(), sizeof s);
+  return s;
+}
 
 void Update::apply(const Tensor& loss) {
   if (loss.defined() && (loss.size() != 1 || loss.dtype() != params_[0].dtype()))

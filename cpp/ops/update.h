@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "core/runtime.h"
 #include "core/tensor.h"
 #include "kernels/optim.h"
 
@@ -32,6 +33,8 @@ struct UpdateRule {
 OptimRule optim_rule(const std::string& name);
 const char* optim_rule_name(OptimRule rule);
 OptimScalars fresh_scalars(double rate, int64_t step);
+// Raw memory on the thread's device, outside a recording's own: what a recorded launch finds again.
+Tensor lasting_bytes(const void* bytes, size_t size);
 double update_cost(const OptimHyper& hyper);  // nanoseconds an element, about
 
 class Update : public RefCounted {
@@ -46,7 +49,12 @@ class Update : public RefCounted {
   const std::vector<Tensor>& slot(size_t i) const { return slots_[i]; }
   bool accumulates() const { return rule_.accumulate > 1; }
   void set_segment(size_t i, double rate, double decay, bool frozen);
-  OptimScalars& scalars();
+  OptimScalars scalars() const;
+  template <class T>
+  void set(T OptimScalars::* field, T value) {
+    OptimScalars* s = device_scalars();
+    copy_bytes(&(s->*field), scalars_.device(), &value, Device::cpu, sizeof value);
+  }
   // One launch. `loss` (one element) joins the check for finite numbers.
   void apply(const Tensor& loss);
 
@@ -54,12 +62,14 @@ class Update : public RefCounted {
   enum class Start { zeros, values };
   std::vector<Tensor> place(Start start);
   void add_slot(const char* name, Start start = Start::zeros);
+  OptimScalars* device_scalars() const { return reinterpret_cast<OptimScalars*>(scalars_.impl()->data); }
   UpdateRule rule_;
   std::vector<Tensor> params_, grads_;
   std::vector<const char*> names_;
   std::vector<std::vector<Tensor>> slots_;
   // Raw memory that the kernel reads, so that a captured step sees changes.
   Tensor scalars_, segments_, workspace_;
+  std::vector<Segment> table_;  // what segments_ holds
 };
 
 }  // namespace pl

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pylearn import _core, constraints, initializers, mixed_precision, ops, registry, regularizers, structure
+from pylearn import _core, constraints, devices, initializers, mixed_precision, ops, registry, regularizers, structure
 from pylearn._core import Tensor, asarray
 from pylearn.layers import symbolic
 from pylearn.layers.naming import Changes, here, name_the_layer, spend, unique
@@ -72,6 +72,7 @@ class Layer:
         self._losses: list[Tensor] = []
         self._nodes: list[symbolic.Node] = []
         self._weight_names: dict[int, str] = {}
+        self._device: str | None = None
         self._first_shape = _input_shape(type(self).__name__, kwargs)
         self._first_weights = kwargs.pop("weights", None)
         kwargs = {k: v for k, v in kwargs.items() if not (v is None and k in self.none_only)}
@@ -234,6 +235,30 @@ class Layer:
         for weight, value in zip(mine, values, strict=True):
             ops.assign(weight, np.asarray(value, weight.dtype, order="C"))
 
+    def to(self, device: str) -> Any:
+        """Moves the weights to a device: ``"cpu"``, ``"cuda"`` or ``"auto"``. Weights made later are made there.
+
+        Returns:
+            the layer itself.
+
+        Raises:
+            RuntimeError: there is no such device; the message says why.
+        """
+        with devices.device(device) as name:
+            self._device = name
+            for weight in self.weights:
+                if weight.device != name:
+                    _core.move_to_device(weight, name)
+        Changes.count += 1
+        return self
+
+    @property
+    def device(self) -> str:
+        """Where it computes: where it was moved, where its weights are, or where new arrays are made."""
+        if self._device is None and self.weights:
+            return str(self.weights[0].device)
+        return self._device or devices.current_device()
+
     def count_params(self) -> int:
         """Number of scalars in the weights."""
         return sum(w.size for w in self.weights)
@@ -259,6 +284,9 @@ class Layer:
         if type(x) is not Tensor:
             if symbolic.any_symbolic(x):
                 return symbolic.call(self, x, args, {"training": training, **kwargs})
+            if self.device != devices.current_device():
+                with devices.device(self.device):
+                    return self(self._tensors(x), *args, training=training, mask=mask, **kwargs)
             x = self._tensors(x)
         if not self.built:
             self.ensure_built(structure.transform(lambda t: (None, *t.shape[1:]), x))

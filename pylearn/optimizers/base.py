@@ -204,6 +204,10 @@ class Optimizer:
         _built.add(self)
         self._lost = False
 
+    def rebuild(self) -> None:
+        """Takes its weights over again, after they were given other memory; what was learned about them is kept."""
+        self.build(self._weights)
+
     def exclude_from_weight_decay(
         self, var_list: Iterable[Tensor] | None = None, var_names: Iterable[str] | None = None
     ) -> None:
@@ -224,7 +228,7 @@ class Optimizer:
             self._no_decay_ids.add(id(weight))
         self._no_decay += [name for name in var_names or () if name not in self._no_decay]
         if self._weights:
-            self.build(self._weights)
+            self.rebuild()
 
     def _decays(self, weight: Tensor) -> bool:
         if id(weight) in self._no_decay_ids:

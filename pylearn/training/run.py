@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from pylearn.training.trainer import Trainer
 
 
+LOOK_EVERY = 32  # steps on a GPU from one look at whether all was finite to the next: looking waits for the steps
+
+
 class Pace:
     """The optimizers of a model while it trains: their rates between the steps, and whether an update was skipped."""
 
@@ -56,6 +59,11 @@ class Pace:
     @property
     def finite(self) -> bool:
         return all(update.finite for update in self.updates)
+
+    @property
+    def skipped(self) -> int:
+        """Updates skipped so far."""
+        return sum(update.skipped for update in self.updates)
 
     @contextlib.contextmanager
     def setting(self) -> Iterator[None]:
@@ -103,10 +111,12 @@ class Run:
         index = random.permutation(feed.rows) if self.shuffle else None
         sources, batch, rows = feed.sources, feed.batch, feed.rows
         watchful, tickers, clock = self.watchful, self.tickers, time.perf_counter
+        look = 1 if model.device == "cpu" else LOOK_EVERY
         due = clock() + self.interval
         full = feed.step(model, "train", batch)
         pace.refresh()
         updates, verified, begin = pace.updates, False, 0
+        skipped = pace.skipped if look > 1 else 0
         for i in range(feed.steps):
             end = begin + batch
             if watchful:
@@ -136,11 +146,18 @@ class Run:
                 outputs = self._verified(step, sources, index, begin, end)
             if step.after is not None:
                 step.after(outputs)
-            for update in updates:
-                if not update.finite:
-                    if self._not_finite(i, sources, index, begin, end):
-                        return
-                    break
+            if look == 1:
+                for update in updates:
+                    if not update.finite:
+                        if self._not_finite(i, sources, index, begin, end):
+                            return
+                        break
+            elif (i + 1) % look == 0 or i + 1 == feed.steps:
+                if step.plan is not None:
+                    step.plan.check()
+                skipped, before = pace.skipped, skipped
+                if skipped != before and self._found_not_finite(i // look * look, i, sources, index):
+                    return
             if watchful and self._end(i):
                 return
             if tickers and clock() >= due:
@@ -234,6 +251,19 @@ class Run:
         value = self.compiled.logs(running=True).get("loss", 0.0)
         if self.on_nan == "raise" and not math.isfinite(value):
             raise FloatingPointError(f"the loss is {value} in epoch {self.epoch_number + 1}")
+
+    def _found_not_finite(self, first: int, last: int, sources: Sequence[Any], index: Any) -> bool:
+        """Of these batches one was skipped: finds it by its loss; the last one if none stands out."""
+        size, rows = self.feed.batch, self.feed.rows
+        for batch in range(first, last + 1):
+            begin, end = batch * size, min((batch + 1) * size, rows)
+            step = self.feed.step(self.model, "train", end - begin)
+            found = step.loss is not None and not math.isfinite(
+                float(step.loss(step.gather(sources, index, begin, end)))
+            )
+            if found or batch == last:
+                return self._not_finite(batch, sources, index, begin, end)
+        return False
 
     def _not_finite(self, batch: int, sources: Sequence[Any], index: Any, begin: int, end: int) -> bool:
         """Is training over?"""

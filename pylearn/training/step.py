@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pylearn import _core
+from pylearn import _core, ops
 from pylearn._core import Tensor, asarray
 from pylearn.replay import release_held
 from pylearn.sparse import CSR
@@ -53,7 +53,7 @@ class Step:
 
     def gather(self, sources: Sequence[Any], index: Any, begin: int, end: int) -> list[Any]:
         """The rows as Tensors of the step's dtypes."""
-        rows = slice(begin, end) if index is None else index.numpy()[begin:end]
+        rows = slice(begin, end) if index is None else index[begin:end]
         return [take(source, rows, dtype) for source, dtype in zip(sources, self.dtypes, strict=True)]
 
     def record(self, batch: list[Tensor]) -> list[Tensor]:
@@ -83,6 +83,10 @@ class Step:
 
 def take(source: Any, rows: Any, dtype: str) -> Any:
     """Rows of a source as a Tensor of ``dtype``; of a sparse matrix as CSR."""
+    if isinstance(source, Tensor) and source.device != "cpu":
+        chosen = source[rows] if isinstance(rows, slice) else ops.take(source, rows, 0)
+        return ops.cast(_core.asarray(chosen, copy=True) if isinstance(rows, slice) else chosen, dtype)
+    rows = rows.numpy() if isinstance(rows, Tensor) else rows
     if isinstance(source, Tensor):
         chosen = source.numpy()[rows]
         return asarray(

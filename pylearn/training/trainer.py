@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
+from pylearn import _core, devices
 from pylearn.layers.naming import Changes
 from pylearn.optimizers.base import Moves
 from pylearn.training import inference, loop, own_steps
@@ -71,6 +73,44 @@ class Trainer(Stepper):
             *own_steps.own_metrics(self),
         ]
 
+    # -- where ------------------------------------------------------------------------------------
+
+    def to(self, device: str) -> Any:
+        """Moves the model to a device: weights, metrics, and what the optimizer has learned.
+
+        >>> from pylearn import Sequential
+        >>> from pylearn.layers import Dense
+        >>> Sequential([Dense(1, input_shape=(2,))]).to("auto").device in ("cpu", "cuda")
+        True
+        """
+        super().to(device)
+        if self._compiled is not None:
+            for optimizer in self._optimizers_built():
+                optimizer.rebuild()
+            self._place_metrics()
+        self._forget_steps()
+        return self
+
+    def _optimizers_built(self) -> list[Any]:
+        found = [self.compiled("moving it").optimizer, *own_steps.own_optimizers(self)]
+        return [optimizer for optimizer in found if optimizer.built]
+
+    def _place_metrics(self) -> None:
+        for metric in self.metrics:
+            for variable in metric.variables:
+                if variable.device != self.device:
+                    _core.move_to_device(variable, self.device)
+
+    @contextlib.contextmanager
+    def on_device(self) -> Iterator[None]:
+        """Inside, data go where the model is."""
+        with devices.device(self.device):
+            if self._device is None:
+                self._device = devices.current_device()  # what is built now and later stays together
+            if self._compiled is not None:
+                self._place_metrics()
+            yield
+
     # -- fit, evaluate, predict -------------------------------------------------------------------
 
     def fit(
@@ -120,14 +160,15 @@ class Trainer(Stepper):
         kwargs = {k: v for k, v in kwargs.items() if k not in ignored or v != ignored[k]}
         if kwargs:
             loop.unknown_argument("fit", Trainer.fit, kwargs)
-        return loop.fit(
-            self, x, y, batch_size=batch_size, epochs=epochs, verbose=verbose, callbacks=callbacks,
-            validation_split=validation_split, validation_data=validation_data, shuffle=shuffle,
-            class_weight=class_weight, sample_weight=sample_weight, initial_epoch=initial_epoch,
-            steps_per_epoch=steps_per_epoch, validation_steps=validation_steps,
-            validation_batch_size=validation_batch_size, validation_freq=validation_freq, stratify=stratify,
-            on_nan=on_nan, max_queue_size=max_queue_size,
-        )  # fmt: skip
+        with self.on_device():
+            return loop.fit(
+                self, x, y, batch_size=batch_size, epochs=epochs, verbose=verbose, callbacks=callbacks,
+                validation_split=validation_split, validation_data=validation_data, shuffle=shuffle,
+                class_weight=class_weight, sample_weight=sample_weight, initial_epoch=initial_epoch,
+                steps_per_epoch=steps_per_epoch, validation_steps=validation_steps,
+                validation_batch_size=validation_batch_size, validation_freq=validation_freq, stratify=stratify,
+                on_nan=on_nan, max_queue_size=max_queue_size,
+            )  # fmt: skip
 
     def evaluate(
         self, x: Any = None, y: Any = None, batch_size: int | None = None, verbose: int | str = "auto",
@@ -144,9 +185,10 @@ class Trainer(Stepper):
         """
         if kwargs:
             loop.unknown_argument("evaluate", Trainer.evaluate, kwargs)
-        logs = inference.evaluate(
-            self, x, y, batch_size, verbose, sample_weight, steps, CallbackList(callbacks), max_queue_size
-        )
+        with self.on_device():
+            logs = inference.evaluate(
+                self, x, y, batch_size, verbose, sample_weight, steps, CallbackList(callbacks), max_queue_size
+            )
         if return_dict:
             return logs
         values = list(logs.values())
@@ -169,7 +211,10 @@ class Trainer(Stepper):
             plan = self._fast.get((x.shape, x.dtype.char, batch_size))
             if plan is not None and self._stamp == (Moves.count, Changes.count):
                 return plan.run((x,))[0].numpy()
-        return inference.predict(self, x, batch_size, verbose, steps, CallbackList(callbacks), max_queue_size)
+        with self.on_device():
+            return inference.predict(
+                self, x, batch_size, verbose, steps, CallbackList(callbacks), max_queue_size
+            )
 
     def train_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: dict[Any, float] | None = None,
@@ -180,17 +225,20 @@ class Trainer(Stepper):
         Raises:
             FloatingPointError: the loss or a gradient is not finite; the weights are left as they were.
         """
-        return loop.on_batch(self, "train", x, y, sample_weight, class_weight, return_dict)
+        with self.on_device():
+            return loop.on_batch(self, "train", x, y, sample_weight, class_weight, return_dict)
 
     def test_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
     ) -> Any:
         """Loss (and metrics) of these rows in inference mode."""
-        return loop.on_batch(self, "test", x, y, sample_weight, None, return_dict)
+        with self.on_device():
+            return loop.on_batch(self, "test", x, y, sample_weight, None, return_dict)
 
     def predict_on_batch(self, x: Any) -> Any:
         """Outputs for all rows of x in one step."""
-        return inference.predict(self, x, 1 << 62, 0, None, CallbackList(None))
+        with self.on_device():
+            return inference.predict(self, x, 1 << 62, 0, None, CallbackList(None))
 
     # -- before training --------------------------------------------------------------------------
 
@@ -220,7 +268,8 @@ class Trainer(Stepper):
         >>> model.overfit_check(x, x.sum(1)).verdict
         'overfits'
         """
-        return overfit_check(self, x, y, n, steps, seconds)
+        with self.on_device():
+            return overfit_check(self, x, y, n, steps, seconds)
 
     def diagnose(
         self, x: Any, y: Any = None, validation_data: Any = None, validation_split: float = 0.0
@@ -238,7 +287,8 @@ class Trainer(Stepper):
         Returns:
             the findings, a sentence of advice each; print it.
         """
-        return diagnose(self, x, y, validation_data, validation_split)
+        with self.on_device():
+            return diagnose(self, x, y, validation_data, validation_split)
 
     def lr_find(
         self, x: Any, y: Any = None, start_lr: float = 1e-6, stop_lr: float = 10.0, steps: int = 100,
@@ -257,7 +307,8 @@ class Trainer(Stepper):
         Returns:
             an object with ``.suggestion``, ``.history`` and ``.plot()``.
         """
-        return lr_find(self, x, y, start_lr, stop_lr, steps, batch_size)
+        with self.on_device():
+            return lr_find(self, x, y, start_lr, stop_lr, steps, batch_size)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in Trainer._untracked:
