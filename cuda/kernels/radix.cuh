@@ -54,11 +54,6 @@ inline int64_t radix_counts(int64_t rows, int64_t n) {
 
 namespace {
 
-template <class E>
-struct BlockSortShared {
-  E e[kBlockSort];
-};
-
 // Sorts each `size` (a power of two) of `count` elements in shared memory.
 template <class E>
 __device__ void sort_block(E* e, int count, int size) {
@@ -75,7 +70,7 @@ __device__ void sort_block(E* e, int count, int size) {
 
 template <class E>
 __global__ void __launch_bounds__(kThreads) sort_rows_kernel(E* rows, int64_t count, int n, int size) {
-  E* const e = smem<BlockSortShared<E>>().e;
+  E* const e = &smem<E>();  // as many as the launch says
   for (int64_t row = blockIdx.x; row < count; row += gridDim.x) {
     for (int i = threadIdx.x; i < size; i += kThreads) {
       if (i < n)

@@ -91,7 +91,7 @@ constexpr int kShared = 1024;  // elements of short rows that share a block
 
 template <class T, class El, class E>
 __global__ void __launch_bounds__(kThreads) sort_short(SortArgs a, int size, int group) {
-  E* const e = smem<BlockSortShared<E>>().e;
+  E* const e = &smem<E>();  // as many as the launch says
   const T* const x = static_cast<const T*>(a.x);
   const int n = static_cast<int>(a.n);
   for (int64_t row = int64_t{blockIdx.x} * group; row < a.rows; row += int64_t{gridDim.x} * group) {
@@ -164,7 +164,7 @@ struct TopkArgs {
 
 template <class T, class El, class E>
 __global__ void __launch_bounds__(kThreads) best_of_spans(TopkArgs t, const E* from, E* to, int size) {
-  E* const e = smem<BlockSortShared<E>>().e;
+  E* const e = &smem<E>();  // as many as the launch says
   const SortArgs& a = t.a;
   const T* const x = static_cast<const T*>(a.x);
   const int k = static_cast<int>(a.k);
