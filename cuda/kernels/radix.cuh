@@ -11,6 +11,7 @@
 #include "kernels/blocks.cuh"
 
 namespace pl::cuda {
+namespace {
 
 struct KeyPlace {
   uint64_t key;
@@ -51,8 +52,6 @@ inline int64_t radix_tiles(int64_t n) { return (n + radix_tile(n) - 1) / radix_t
 inline int64_t radix_counts(int64_t rows, int64_t n) {
   return n <= kBlockSort ? 0 : rows * kDigits * (radix_tiles(n) + 1);
 }
-
-namespace {
 
 // Sorts each `size` (a power of two) of `count` elements in shared memory.
 template <class E>
@@ -178,8 +177,6 @@ __global__ void __launch_bounds__(kThreads) radix_scatter(const E* from, E* to, 
   }
 }
 
-}  // namespace
-
 // The least that is not below n, from 2.
 inline int power_of_two(int64_t n) {
   int size = 2;
@@ -219,4 +216,5 @@ inline int bits_of(int64_t n) {
   return bits;
 }
 
+}  // namespace
 }  // namespace pl::cuda
