@@ -4,6 +4,7 @@
 #include "launch.h"
 
 namespace pl::cuda {
+namespace {
 
 inline constexpr int kWarps = kThreads / kWarp;
 
@@ -74,4 +75,5 @@ struct alignas(16) Pack {
 };
 __device__ __forceinline__ bool aligned(const void* p) { return (reinterpret_cast<uintptr_t>(p) & 15) == 0; }
 
+}  // namespace
 }  // namespace pl::cuda

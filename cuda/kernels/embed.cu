@@ -1,8 +1,7 @@
 // Rows by id. gather: a thread for each unit of the output, the widest that divides a row (16, 8, 4 or 1 bytes), so that
 // neighbours write neighbouring units and read neighbouring units of a row. scatter_add: scatter.cuh. one_hot: a thread
 // for each element. segment_sum: the ids as keys with their places, sorted (radix.cuh); tiles of kHeadTile places count
-// the heads of segments, then, knowing how many lie before them, write their starts; then a thread for each element of
-// the sums adds up its segment in order.
+// the heads of segments, then, knowing how many lie before them, number the segments; those are the rows of a scatter.
 #include "kernels/embed.h"
 
 #include "kernels/scatter.cuh"
@@ -80,20 +79,17 @@ int64_t head_tiles(int64_t n) { return (n + kHeadTile - 1) / kHeadTile; }
 
 struct SegmentWork {
   KeyPlace *pairs, *other;
-  int64_t *starts, *heads, *counts;  // heads of each tile
-  int64_t *segments, *good;          // how many; how many ids are not negative
+  int64_t *heads, *counts, *segments;  // heads of each tile; of the sort; how many there are
   SegmentWork(void* work, int64_t n)
       : pairs(static_cast<KeyPlace*>(work)),
         other(pairs + n),
-        starts(reinterpret_cast<int64_t*>(other + n)),
-        heads(starts + n),
+        heads(reinterpret_cast<int64_t*>(other + n)),
         counts(heads + head_tiles(n)),
-        segments(counts + radix_counts(1, n)),
-        good(segments + 1) {}
+        segments(counts + radix_counts(1, n)) {}
 };
 int64_t segment_sum_workspace(int64_t n) {
   return n * static_cast<int64_t>(2 * sizeof(KeyPlace)) +
-         (n + head_tiles(n) + radix_counts(1, n) + 2) * int64_t{8};
+         (head_tiles(n) + radix_counts(1, n) + 1) * int64_t{8};
 }
 
 template <class Id>
@@ -111,18 +107,19 @@ __device__ __forceinline__ bool is_head(const KeyPlace* sorted, int64_t k) {
 }
 
 __global__ void __launch_bounds__(kThreads)
-    segment_heads(const KeyPlace* sorted, int64_t n, SegmentWork work) {
+    segment_heads(const KeyPlace* sorted, int64_t n, int64_t* heads_of) {
   int64_t* const parts = smem<ScanShared>().parts;
   const int64_t begin = blockIdx.x * kHeadTile, end = begin + kHeadTile < n ? begin + kHeadTile : n;
   int64_t heads = 0;
   for (int64_t k = begin + threadIdx.x; k < end; k += kThreads) heads += is_head(sorted, k);
   heads = block_sum(heads, parts);
-  if (threadIdx.x == 0) work.heads[blockIdx.x] = heads;
+  if (threadIdx.x == 0) heads_of[blockIdx.x] = heads;
 }
 
+// Unique ids, and words (number of the segment, place); ids that are not to be counted are of segment n.
 template <class Id>
-__global__ void __launch_bounds__(kThreads)
-    segment_starts(const KeyPlace* sorted, int64_t n, SegmentWork work, Id* unique) {
+__global__ void __launch_bounds__(kThreads) segment_words(const KeyPlace* sorted, int64_t n, SegmentWork work,
+                                                          Id* unique, uint64_t* words, int bits) {
   int64_t* const parts = smem<ScanShared>().parts;
   int64_t before = 0;
   for (int64_t tile = threadIdx.x; tile < blockIdx.x; tile += kThreads) before += work.heads[tile];
@@ -132,36 +129,33 @@ __global__ void __launch_bounds__(kThreads)
     const int64_t k = base + threadIdx.x, head = k < end && is_head(sorted, k);
     int64_t total;
     const int64_t segment = before + block_scan(head, parts, total) - 1;
-    if (head) {
-      work.starts[segment] = k;
-      unique[segment] = static_cast<Id>(sorted[k].key);
-    }
     before += total;
     if (k >= end) continue;
-    if (sorted[k].key == kNoId && (k == 0 || sorted[k - 1].key != kNoId)) *work.good = k;
-    if (k == n - 1 && sorted[k].key != kNoId) *work.good = n;
+    if (head) unique[segment] = static_cast<Id>(sorted[k].key);
+    words[k] = static_cast<uint64_t>(sorted[k].key == kNoId ? n : segment) << bits |
+               static_cast<uint64_t>(sorted[k].place);
   }
   if (end == n && threadIdx.x == 0) *work.segments = before;
 }
 
-template <class T, class Id>
-__global__ void __launch_bounds__(kThreads)
-    segment_sums(SegmentSumArgs a, const KeyPlace* sorted, SegmentWork work) {
+// Behind the segments.
+template <class Id>
+__global__ void __launch_bounds__(kThreads) segment_rest(Id* unique, int64_t n, const int64_t* segments) {
+  for (int64_t s = *segments + first(); s < n; s += stride()) unique[s] = static_cast<Id>(-1);
+}
+
+// Parts of the sorted places, as long as their edges fit the scratch memory.
+template <class T>
+void segment_sums(Stream stream, const SegmentSumArgs& a, const uint64_t* words, int bits) {
   const T* const dy = static_cast<const T*>(a.dy);
-  T* const sums = static_cast<T*>(a.sums);
-  Id* const unique = static_cast<Id*>(a.unique);
-  const int64_t segments = *work.segments;
-  for (int64_t s = segments + first(); s < a.n; s += stride()) unique[s] = static_cast<Id>(-1);
-  for (int64_t at = first(); at < a.n * a.inner; at += stride()) {
-    const int64_t s = at / a.inner, c = at - s * a.inner;
-    T sum = 0;
-    if (s < segments) {
-      const int64_t begin = work.starts[s], end = s + 1 < segments ? work.starts[s + 1] : *work.good;
-      sum = dy[sorted[begin].place * a.inner + c];
-#pragma unroll 4
-      for (int64_t k = begin + 1; k < end; ++k) sum += dy[sorted[k].place * a.inner + c];
-    }
-    sums[at] = sum;
+  T *const sums = static_cast<T*>(a.sums), *const edges = static_cast<T*>(scratch(stream));
+  zero(stream, sums, a.n * a.inner);
+  const int64_t fit = static_cast<int64_t>(kScratch) / (edge_bytes<T>(1, a.inner) + 1) / kRunTile * kRunTile;
+  const int64_t part = fit < kRunTile ? kRunTile : fit;
+  for (int64_t begin = 0; begin < a.n; begin += part) {
+    const int64_t n = a.n - begin < part ? a.n - begin : part;
+    add_runs(stream, Runs{words + begin, n, bits},
+             Sums<T>{dy, sums, edges, a.n, 1, a.n, a.inner, 0, begin == 0});
   }
 }
 
@@ -169,17 +163,18 @@ template <class Id>
 void segment_ids(Stream stream, const SegmentSumArgs& a) {
   const SegmentWork work(a.work, a.n);
   const dim3 tiles(static_cast<unsigned>(head_tiles(a.n)));
+  Id* const unique = static_cast<Id*>(a.unique);
   start(stream, segment_pairs<Id>, blocks_for(a.n), kThreads, 0, static_cast<const Id*>(a.ids), a.n,
         work.pairs, a.status);
   const KeyPlace* const sorted =
       sort_elements(stream, work.pairs, work.other, 1, a.n, 0, static_cast<int>(8 * sizeof(Id)), work.counts);
-  start(stream, segment_heads, tiles, kThreads, sizeof(ScanShared), sorted, a.n, work);
-  start(stream, segment_starts<Id>, tiles, kThreads, sizeof(ScanShared), sorted, a.n, work,
-        static_cast<Id*>(a.unique));
-  with_float(a.dtype, [&](auto zero) {
-    start(stream, segment_sums<decltype(zero), Id>, blocks_for(a.n * (a.inner > 0 ? a.inner : 1)), kThreads,
-          0, a, sorted, work);
-  });
+  uint64_t* const words = reinterpret_cast<uint64_t*>(sorted == work.pairs ? work.other : work.pairs);
+  const int bits = bits_of(a.n);
+  start(stream, segment_heads, tiles, kThreads, sizeof(ScanShared), sorted, a.n, work.heads);
+  start(stream, segment_words<Id>, tiles, kThreads, sizeof(ScanShared), sorted, a.n, work, unique, words,
+        bits);
+  start(stream, segment_rest<Id>, blocks_for(a.n), kThreads, 0, unique, a.n, work.segments);
+  with_float(a.dtype, [&](auto zero) { segment_sums<decltype(zero)>(stream, a, words, bits); });
 }
 void segment_sum(Stream stream, const SegmentSumArgs& a) {
   if (a.n <= 0) return;

@@ -5,6 +5,7 @@
 #include "launch.h"
 
 namespace pl::cuda {
+namespace {
 
 // As start(), for a grid of at most one block for each multiprocessor.
 template <class... E, class... A>
@@ -52,4 +53,5 @@ class GridBarrier {
   unsigned target_ = 0;
 };
 
+}  // namespace
 }  // namespace pl::cuda

@@ -94,14 +94,11 @@ void scatter_along(Stream stream, const AlongArgs& a) {
 // -- bincount -------------------------------------------------------------------------------------------------------
 
 constexpr int64_t kSharedBins = 8192;
-struct BinShared {
-  unsigned count[kSharedBins];
-};
 using Count = unsigned long long;
 
 template <class Id>
 __global__ void __launch_bounds__(kThreads) bincount_shared(BincountArgs a, Lookup<Id> lookup) {
-  unsigned* const count = smem<BinShared>().count;
+  unsigned* const count = &smem<unsigned>();  // a.length of them
   for (int64_t r = threadIdx.x; r < a.length; r += kThreads) count[r] = 0;
   __syncthreads();
   for (int64_t i = first(); i < a.n; i += stride()) {

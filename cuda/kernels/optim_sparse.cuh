@@ -30,13 +30,16 @@ __global__ void __launch_bounds__(kThreads)
   if (threadIdx.x == 0) work.bad[blockIdx.x] = met;
   if (!last_block(counter, &shared.flag)) return;
   int all = 0;
-  for (unsigned b = 0; b < gridDim.x; ++b) all |= work.bad[b];
+  for (unsigned b = threadIdx.x; b < gridDim.x; b += kThreads) all |= work.bad[b];
+  const bool ids_bad = __syncthreads_count(all & 2) != 0, gradients_bad = __syncthreads_count(all & 1) != 0;
   if (threadIdx.x != 0) return;
-  if (all & 2)
+  if (ids_bad)
     work.plan->action = Plan::skip;
   else
-    decide(a.hyper, *a.scalars, *work.plan, all == 0, false, 1);
+    decide(a.hyper, *a.scalars, *work.plan, !gradients_bad, false, 1);
 }
+
+constexpr int kRowsAhead = 8;  // gradients of an id that are loaded together
 
 template <class T, class Rule>
 __global__ void __launch_bounds__(kThreads)
@@ -56,8 +59,20 @@ __global__ void __launch_bounds__(kThreads)
     const uint64_t id = sorted[i] >> place_bits;
     if (i > 0 && sorted[i - 1] >> place_bits == id) continue;
     T d = g[static_cast<int64_t>(sorted[i] & places) * a.cols + c];
-    for (int64_t k = i + 1; k < a.n && sorted[k] >> place_bits == id; ++k)
-      d += g[static_cast<int64_t>(sorted[k] & places) * a.cols + c];
+    for (int64_t k = i + 1, end = 0; end == 0; k += kRowsAhead) {
+      T v[kRowsAhead];
+#pragma unroll
+      for (int u = 0; u < kRowsAhead; ++u) {
+        const bool same = end == 0 && k + u < a.n && sorted[k + u] >> place_bits == id;
+        if (same)
+          v[u] = g[static_cast<int64_t>(sorted[k + u] & places) * a.cols + c];
+        else if (end == 0)
+          end = k + u;
+      }
+#pragma unroll
+      for (int u = 0; u < kRowsAhead; ++u)
+        if (end == 0 || k + u < end) d += v[u];
+    }
     const int64_t e = static_cast<int64_t>(id) * a.cols + c;
     T w = p[e], s[Rule::slots > 0 ? Rule::slots : 1];
     if (decays) {

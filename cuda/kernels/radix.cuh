@@ -11,6 +11,7 @@
 #include "kernels/blocks.cuh"
 
 namespace pl::cuda {
+namespace {
 
 struct KeyPlace {
   uint64_t key;
@@ -52,22 +53,15 @@ inline int64_t radix_counts(int64_t rows, int64_t n) {
   return n <= kBlockSort ? 0 : rows * kDigits * (radix_tiles(n) + 1);
 }
 
-namespace {
-
+// Sorts each `size` (a power of two) of `count` elements in shared memory.
 template <class E>
-struct BlockSortShared {
-  E e[kBlockSort];
-};
-
-// Sorts `size` (a power of two) elements in shared memory.
-template <class E>
-__device__ void sort_block(E* e, int size) {
+__device__ void sort_block(E* e, int count, int size) {
   for (int run = 2; run <= size; run *= 2)
     for (int d = run / 2; d > 0; d /= 2) {
-      for (int i = threadIdx.x; i < size / 2; i += kThreads) {
+      for (int i = threadIdx.x; i < count / 2; i += kThreads) {
         const int low = i / d * 2 * d + i % d, high = low + d;
         const E a = e[low], b = e[high];
-        if (below(b, a) == ((low & run) == 0)) e[low] = b, e[high] = a;
+        if (below(b, a) == (run == size || (low & run) == 0)) e[low] = b, e[high] = a;
       }
       __syncthreads();
     }
@@ -75,7 +69,7 @@ __device__ void sort_block(E* e, int size) {
 
 template <class E>
 __global__ void __launch_bounds__(kThreads) sort_rows_kernel(E* rows, int64_t count, int n, int size) {
-  E* const e = smem<BlockSortShared<E>>().e;
+  E* const e = &smem<E>();  // as many as the launch says
   for (int64_t row = blockIdx.x; row < count; row += gridDim.x) {
     for (int i = threadIdx.x; i < size; i += kThreads) {
       if (i < n)
@@ -84,7 +78,7 @@ __global__ void __launch_bounds__(kThreads) sort_rows_kernel(E* rows, int64_t co
         set_last(e[i]);
     }
     __syncthreads();
-    sort_block(e, size);
+    sort_block(e, size, size);
     for (int i = threadIdx.x; i < n; i += kThreads) rows[row * n + i] = e[i];
     __syncthreads();
   }
@@ -183,7 +177,12 @@ __global__ void __launch_bounds__(kThreads) radix_scatter(const E* from, E* to, 
   }
 }
 
-}  // namespace
+// The least that is not below n, from 2.
+inline int power_of_two(int64_t n) {
+  int size = 2;
+  while (size < n) size *= 2;
+  return size;
+}
 
 // Sorts `rows` rows of n elements by bits [low, high) of their keys, those below being the place, which grows. The result
 // is in `from` or in `to`: the return value says where. `counts` has radix_counts(rows, n) numbers.
@@ -191,8 +190,7 @@ template <class E>
 E* sort_elements(Stream stream, E* from, E* to, int64_t rows, int64_t n, int low, int high, int64_t* counts) {
   if (rows <= 0 || n < 2) return from;
   if (n <= kBlockSort) {
-    int size = 2;
-    while (size < n) size *= 2;
+    const int size = power_of_two(n);
     const int64_t most = int64_t{16} * multiprocessors();
     start(stream, sort_rows_kernel<E>, dim3(static_cast<unsigned>(rows < most ? rows : most)), kThreads,
           static_cast<size_t>(size) * sizeof(E), from, rows, static_cast<int>(n), size);
@@ -218,4 +216,5 @@ inline int bits_of(int64_t n) {
   return bits;
 }
 
+}  // namespace
 }  // namespace pl::cuda

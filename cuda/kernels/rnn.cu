@@ -1,9 +1,9 @@
 // Recurrences; formulas in rnn.h, the product and how the work is cut in rnn_product.cuh. The input's product for all
 // steps is one gemm in front, whoever asks for it.
 //
-// Up to kResidentDepth the recurrence is one launch: a block holds the part of U that its units need in shared memory
-// for all the steps, and the blocks tell each other their states through the second-level cache, with a barrier of the
-// grid behind each step. Above, or on a device with few multiprocessors, each step is a launch of the same kernel.
+// Where the grid's shared memory holds U, the recurrence is one launch: a block has the part of U that its units need
+// there for all the steps, and the blocks tell each other their states through the second-level cache, with a barrier of
+// the grid behind each step. Else each step is a launch of the same kernel.
 #include "kernels/rnn.h"
 
 #include "kernels/linalg.h"

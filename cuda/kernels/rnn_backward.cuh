@@ -11,7 +11,7 @@ namespace pl::cuda {
 namespace {
 
 constexpr int64_t kStripRows = 64;
-inline int64_t strips_of(int64_t rows) {
+constexpr int64_t strips_of(int64_t rows) {
   const int64_t n = up(rows, kStripRows);
   return n < 64 ? n : 64;
 }
@@ -20,7 +20,7 @@ template <class T>
 struct BackwardWork {
   T *dh, *dc, *strips;  // (B,H): what passes by, and the cells' gradient; (strips, GH)
   int64_t count;
-  explicit BackwardWork(const RnnBackwardArgs& a) {
+  PL_INLINE explicit BackwardWork(const RnnBackwardArgs& a) {
     const RnnShape& s = a.s;
     const int64_t state = up_to(s.batch * s.hidden, 16);
     dh = static_cast<T*>(s.work);
@@ -30,12 +30,16 @@ struct BackwardWork {
   }
 };
 
+// One unit of one row at one step: what it reads, and what it makes of the gradient that comes from behind.
 template <class T, RnnCell C>
 struct BackwardUnit {
   static constexpr int G = static_cast<int>(gates_of(C));
+  static constexpr bool gru_like = C == RnnCell::gru || C == RnnCell::gru_reset_first;
   const RnnBackwardArgs& a;
   const BackwardWork<T>& work;
-  int64_t step, t, row, j;  // steps count from the first of the forward pass
+  int64_t step, t, row, j;            // steps count from the first of the forward pass; -1: behind all
+  T y[G];                             // the gates; simple: the state
+  T dy, cell, cell_before, inner, h;  // h: before the step
 
   static __device__ __forceinline__ const T* in(const void* p) { return static_cast<const T*>(p); }
   static __device__ __forceinline__ T* out(void* p) { return static_cast<T*>(p); }
@@ -51,78 +55,93 @@ struct BackwardUnit {
     if (step > 0) return in(x)[at(a.s.reverse ? t + 1 : t - 1)];
     return initial ? in(initial)[state()] : T(0);
   }
-  __device__ __forceinline__ T recurrent(T g, T y) const { return times_slope(a.s.recurrent, g, y); }
-  __device__ __forceinline__ T own(T g, T y) const { return times_slope(a.s.activation, g, y); }
+  __device__ __forceinline__ void load() {
+    if (step < 0) return;
+#pragma unroll
+    for (int g = 0; g < G; ++g) y[g] = C == RnnCell::simple ? in(a.y)[at(t)] : in(a.gates)[gate(g)];
+    dy = a.dy ? in(a.dy)[at(t)] : T(0);
+    if (gru_like || a.before) h = before(a.y, a.s.h);
+    if constexpr (C == RnnCell::gru) inner = in(a.inner)[at(t)];
+    if constexpr (C == RnnCell::lstm) {
+      cell = in(a.cells)[at(t)];
+      cell_before = before(a.cells, a.s.c);
+    }
+  }
+  __device__ __forceinline__ void copy(const BackwardUnit& from) {
+#pragma unroll
+    for (int g = 0; g < G; ++g) y[g] = from.y[g];
+    dy = from.dy, cell = from.cell, cell_before = from.cell_before, inner = from.inner, h = from.h;
+  }
+  __device__ __forceinline__ T recurrent(T g, T value) const { return times_slope(a.s.recurrent, g, value); }
+  __device__ __forceinline__ T own(T g, T value) const { return times_slope(a.s.activation, g, value); }
 
   // The gradient of the state; `product`: of the gates one step later.
   __device__ __forceinline__ T gradient(T product) const {
     const T passed = step + 1 < a.s.steps ? work.dh[state()] : a.dh ? in(a.dh)[state()] : T(0);
-    return passed + product + (a.dy ? in(a.dy)[at(t)] : T(0));
+    return passed + product + dy;
   }
   __device__ __forceinline__ void pass_by(T all, T direct) const { work.dh[state()] = live() ? direct : all; }
   __device__ __forceinline__ void put(int g, T d) const { out(a.dz)[gate(g)] = live() ? d : T(0); }
   __device__ __forceinline__ void put_before() const {
-    if (a.before) out(a.before)[at(t)] = before(a.y, a.s.h);
+    if (a.before) out(a.before)[at(t)] = h;
   }
 
   __device__ void simple(T product) const {
     const T dh = gradient(product);
     put_before();
     pass_by(dh, T(0));
-    put(0, own(dh, in(a.y)[at(t)]));
+    put(0, own(dh, y[0]));
   }
 
   __device__ void lstm(T product) const {
-    const T *y = in(a.gates), i = y[gate(0)], f = y[gate(1)], g = y[gate(2)], o = y[gate(3)];
-    const T act = activate(a.s.activation, in(a.cells)[at(t)]), dh = gradient(product);
+    const T i = y[0], f = y[1], g = y[2], o = y[3];
+    const T act = activate(a.s.activation, cell), dh = gradient(product);
     put_before();
     pass_by(dh, T(0));
     const T old = step + 1 < a.s.steps ? work.dc[state()] : a.dc ? in(a.dc)[state()] : T(0);
     const T dc = old + own(dh * o, act), passed = live() ? dc * f : old;
     work.dc[state()] = passed;
     if (step == 0 && a.dc_in) out(a.dc_in)[state()] = passed;
-    const T dof = recurrent(dh * act, o), dg = own(dc * i, g), df = recurrent(dc * before(a.cells, a.s.c), f);
     put(0, recurrent(dc * g, i));
-    put(1, df);
-    put(2, dg);
-    put(3, dof);
+    put(1, recurrent(dc * cell_before, f));
+    put(2, own(dc * i, g));
+    put(3, recurrent(dh * act, o));
   }
 
-  // The gradients of u and n, and what they are made of.
+  // The gradients of u and n.
   struct Update {
-    T u, s, n, du, dn;
+    T du, dn;
   };
   __device__ __forceinline__ Update update(T product) const {
-    const T *y = in(a.gates), u = y[gate(0)], n = y[gate(2)], dh = gradient(product);
+    const T u = y[0], n = y[2], dh = gradient(product);
     put_before();
     pass_by(dh, dh * u);
-    return {u, y[gate(1)], n, recurrent(dh * (before(a.y, a.s.h) - n), u), own(dh * (T(1) - u), n)};
+    return {recurrent(dh * (h - n), u), own(dh * (T(1) - u), n)};
   }
 
   __device__ void gru(T product) const {
     const Update x = update(product);
-    const T ds = recurrent(x.dn * in(a.inner)[at(t)], x.s);
+    const T ds = recurrent(x.dn * inner, y[1]);
     put(0, x.du);
     put(1, ds);
     put(2, x.dn);
     T* const dzu = out(a.dzu);
     dzu[gate(0)] = live() ? x.du : T(0);
     dzu[gate(1)] = live() ? ds : T(0);
-    dzu[gate(2)] = live() ? x.dn * x.s : T(0);
+    dzu[gate(2)] = live() ? x.dn * y[1] : T(0);
   }
 
-  // The second phase needs s behind the first, which may write dz over the gates.
+  // Two phases; the first leaves the place of s alone, where dz is written over the gates.
   __device__ void candidate(T product) const {
     const Update x = update(product);
-    work.dc[state()] = x.s;
     put(0, x.du);
     put(2, x.dn);
   }
   __device__ void reset(T dsh) const {
-    const T s = work.dc[state()], old = before(a.y, a.s.h);
+    const T s = y[1];
     if (live()) work.dh[state()] = fma_(dsh, s, work.dh[state()]);
-    if (a.reset) out(a.reset)[at(t)] = s * old;
-    put(1, recurrent(dsh * old, s));
+    if (a.reset) out(a.reset)[at(t)] = s * h;
+    put(1, recurrent(dsh * h, s));
   }
 
   __device__ void last(T product) const {
@@ -146,6 +165,22 @@ __global__ void __launch_bounds__(kThreads)
     return k < wide && j < H ? u[j * wide + k] : T(0);
   };
   if (p.resident && u) product.load_b(0, 1, 0, p.depth, true, column);
+  // Where a thread has one unit for all the steps, what it reads next is on the way while the grid waits.
+  using Unit = BackwardUnit<T, C>;
+  const bool ahead = one_unit_each(p) && upto - from > 1;
+  Unit next{a,
+            work,
+            s.steps - 1 - from,
+            s.reverse ? from : s.steps - 1 - from,
+            own_row(p, row_block),
+            own_unit(p, unit_block),
+            {},
+            0,
+            0,
+            0,
+            0,
+            0};
+  if (ahead && next.row < s.batch && next.j < H) next.load();
   GridBarrier barrier(counter);
   const T* const dz = static_cast<const T*>(C == RnnCell::gru ? a.dzu : a.dz);
   for (int64_t phase = from; phase < upto; ++phase) {
@@ -159,7 +194,11 @@ __global__ void __launch_bounds__(kThreads)
       if (!zero)
         product.multiply(gates, tile, second ? 2 * H : 0, two && !second ? 2 * H : wide, 0, 1, true, column);
       each_unit(p, tile, unit_block, s.batch, H, [&](int r, int unit, int64_t row, int64_t j) {
-        const BackwardUnit<T, C> one{a, work, step, t, row, j};
+        Unit one{a, work, step, t, row, j, {}, 0, 0, 0, 0, 0};
+        if (ahead)
+          one.copy(next);
+        else
+          one.load();
         const T sum = zero ? T(0) : product.sum(r, 0, unit);
         if (step < 0) return one.last(sum);
         if constexpr (C == RnnCell::simple) one.simple(sum);
@@ -168,7 +207,13 @@ __global__ void __launch_bounds__(kThreads)
         if constexpr (two) second ? one.reset(sum) : one.candidate(sum);
       });
     }
-    if (phase + 1 < upto) barrier.wait();
+    if (phase + 1 == upto) break;
+    if (ahead && next.row < s.batch && next.j < H) {
+      next.step = s.steps - 1 - (two ? (phase + 1) / 2 : phase + 1);
+      next.t = s.reverse ? s.steps - 1 - next.step : next.step;
+      next.load();
+    }
+    barrier.wait();
   }
   if (upto - from > 1) barrier.finish();
 }

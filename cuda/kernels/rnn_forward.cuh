@@ -11,7 +11,7 @@ template <class T>
 struct ForwardWork {
   T *c, *update, *reset, *z;  // (B,H) three times; (B,T,GH) where z has no other place
   int64_t count;              // elements
-  explicit ForwardWork(const RnnArgs& a) {
+  PL_INLINE explicit ForwardWork(const RnnArgs& a) {
     const RnnShape& s = a.s;
     const int64_t state = up_to(s.batch * s.hidden, 16),
                   all = s.batch * s.steps * gates_of(s.cell) * s.hidden;
@@ -55,13 +55,18 @@ struct ForwardUnit {
   const RnnArgs& a;
   const ForwardWork<T>& work;
   int64_t step, t, row, j;
+  T z[G];  // of this step
 
   __device__ __forceinline__ int64_t at(int64_t time) const {
     return (row * a.s.steps + time) * a.s.hidden + j;
   }
   __device__ __forceinline__ int64_t state() const { return row * a.s.hidden + j; }
-  __device__ __forceinline__ T& z(int g) const {
+  __device__ __forceinline__ T& place(int g) const {
     return work.z[((row * a.s.steps + t) * G + g) * a.s.hidden + j];
+  }
+  __device__ __forceinline__ void load() {
+#pragma unroll
+    for (int g = 0; g < G; ++g) z[g] = place(g);
   }
   __device__ __forceinline__ bool live() const { return !a.s.mask || a.s.mask[row * a.s.steps + t]; }
   __device__ __forceinline__ T old() const {
@@ -83,13 +88,13 @@ struct ForwardUnit {
   // product(g): of the old state with gate g's column
   template <class P>
   __device__ void simple(const P& product) const {
-    put(own(z(0) + product(0)), live() ? T(0) : old());
+    put(own(z[0] + product(0)), live() ? T(0) : old());
   }
 
   template <class P>
   __device__ void lstm(const P& product) const {
-    const T i = recurrent(z(0) + product(0)), f = recurrent(z(1) + product(1)), g = own(z(2) + product(2)),
-            o = recurrent(z(3) + product(3));
+    const T i = recurrent(z[0] + product(0)), f = recurrent(z[1] + product(1)), g = own(z[2] + product(2)),
+            o = recurrent(z[3] + product(3));
     T c = step > 0 ? work.c[state()] : a.s.c ? static_cast<const T*>(a.s.c)[state()] : T(0);
     if (live()) c = fma_(f, c, i * g);
     work.c[state()] = c;
@@ -97,32 +102,32 @@ struct ForwardUnit {
     put(o * own(c), live() ? T(0) : old());
     if (!a.keep) return;
     static_cast<T*>(a.cells)[at(t)] = c;
-    z(0) = i, z(1) = f, z(2) = g, z(3) = o;
+    place(0) = i, place(1) = f, place(2) = g, place(3) = o;
   }
 
   template <class P>
   __device__ void gru(const P& product) const {
-    const T u = recurrent(z(0) + e(0) + product(0)), s = recurrent(z(1) + e(1) + product(1)),
+    const T u = recurrent(z[0] + e(0) + product(0)), s = recurrent(z[1] + e(1) + product(1)),
             inner = e(2) + product(2);
-    const T n = own(fma_(s, inner, z(2))), h = old();
+    const T n = own(fma_(s, inner, z[2])), h = old();
     put(fma_(u, h - n, n), h);
     if (!a.keep) return;
     static_cast<T*>(a.inner)[at(t)] = inner;
-    z(0) = u, z(1) = s, z(2) = n;
+    place(0) = u, place(1) = s, place(2) = n;
   }
 
   template <class P>
   __device__ void reset(const P& product) const {
-    const T u = recurrent(z(0) + product(0)), s = recurrent(z(1) + product(1));
+    const T u = recurrent(z[0] + product(0)), s = recurrent(z[1] + product(1));
     work.update[state()] = u;
     work.reset[state()] = s * old();
-    if (a.keep) z(0) = u, z(1) = s;
+    if (a.keep) place(0) = u, place(1) = s;
   }
   template <class P>
   __device__ void after_reset(const P& product) const {
-    const T n = own(z(2) + product(2)), h = old();
+    const T n = own(z[2] + product(2)), h = old();
     put(fma_(work.update[state()], h - n, n), h);
-    if (a.keep) z(2) = n;
+    if (a.keep) place(2) = n;
   }
 };
 
@@ -149,6 +154,13 @@ __global__ void __launch_bounds__(kThreads)
       product.load_b(0, G, 0, p.depth, false, column);
     }
   }
+  // Where a thread has one unit for all the steps, its next z is on the way while the grid waits.
+  using Unit = ForwardUnit<T, C>;
+  const bool ahead = one_unit_each(p) && upto - from > 1;
+  Unit next{
+      a, work, from, s.reverse ? s.steps - 1 - from : from, own_row(p, row_block), own_unit(p, unit_block),
+      {}};
+  if (ahead && next.row < s.batch && next.j < H) next.load();
   GridBarrier barrier(counter);
   for (int64_t phase = from; phase < upto; ++phase) {
     const int64_t step = two ? phase / 2 : phase, t = s.reverse ? s.steps - 1 - step : step;
@@ -159,7 +171,11 @@ __global__ void __launch_bounds__(kThreads)
     for (int64_t tile = row_block; tile < p.row_tiles; tile += p.row_blocks) {
       if (!zero) product.multiply(state, tile, 0, H, second ? 2 : 0, two && !second ? 2 : G, false, column);
       each_unit(p, tile, unit_block, s.batch, H, [&](int r, int unit, int64_t row, int64_t j) {
-        const ForwardUnit<T, C> one{a, work, step, t, row, j};
+        Unit one{a, work, step, t, row, j, {}};
+        if (ahead)
+          for (int g = 0; g < G; ++g) one.z[g] = next.z[g];
+        else
+          one.load();
         const auto of = [&](int g) { return zero ? T(0) : product.sum(r, g, unit); };
         if constexpr (C == RnnCell::simple) one.simple(of);
         if constexpr (C == RnnCell::lstm) one.lstm(of);
@@ -167,7 +183,13 @@ __global__ void __launch_bounds__(kThreads)
         if constexpr (two) second ? one.after_reset(of) : one.reset(of);
       });
     }
-    if (phase + 1 < upto) barrier.wait();
+    if (phase + 1 == upto) break;
+    if (ahead && next.row < s.batch && next.j < H) {
+      const int64_t step_next = two ? (phase + 1) / 2 : phase + 1;
+      next.t = s.reverse ? s.steps - 1 - step_next : step_next;
+      next.load();
+    }
+    barrier.wait();
   }
   if (upto - from > 1) barrier.finish();
 }

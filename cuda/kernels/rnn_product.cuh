@@ -18,8 +18,6 @@ namespace {
 
 constexpr int kMicro = 4;                          // rows, columns and depth of a thread's step
 constexpr int kSums = kThreads * kMicro * kMicro;  // in shared memory, in the place of A
-constexpr size_t kSharedLimit = size_t{160} << 10;
-constexpr int64_t kResidentDepth = 2048;  // of products that are worth a grid that waits for itself
 
 struct Plan {
   int units, rows;  // of a block, multiples of kMicro
@@ -35,23 +33,35 @@ struct Plan {
   dim3 grid() const { return dim3(static_cast<unsigned>(unit_blocks * row_blocks)); }
 };
 
-template <class T>
-constexpr int kPad = 16 / static_cast<int>(sizeof(T));
+// Shared memory that a block may have, in bytes.
+inline int64_t shared_limit() {
+  int device = 0, bytes = 0;
+  note_error(cudaGetDevice(&device));
+  note_error(cudaDeviceGetAttribute(&bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, device));
+  return bytes;
+}
 
-inline int64_t up(int64_t n, int64_t m) { return (n + m - 1) / m; }
-inline int64_t up_to(int64_t n, int64_t m) { return up(n, m) * m; }
+constexpr int64_t up(int64_t n, int64_t m) { return (n + m - 1) / m; }
+constexpr int64_t up_to(int64_t n, int64_t m) { return up(n, m) * m; }
+
+// From one row of A in shared memory to the next.
+template <class T>
+constexpr int64_t distance_of(int64_t chunk) {
+  return up_to(chunk, 128 / sizeof(T)) + 16 / sizeof(T);
+}
 
 template <class T>
 size_t shared_of(const Plan& p) {
-  const int64_t a = int64_t{p.rows} * (p.chunk + kPad<T>);
+  const int64_t a = p.rows * distance_of<T>(p.chunk);
   const int64_t b = int64_t{p.resident ? p.depth : p.chunk} * p.gates * p.units;
   return static_cast<size_t>((a > kSums ? a : kSums) + b) * sizeof(T);
 }
 
-// `gates` columns for each unit, `depth` of the product. Blocks should be many, and what each of them reads and multiplies
-// in a step little: it reads rows x depth, and multiplies that with all its columns.
+// `gates` columns for each unit, `depth` of the product. The cut decides in which order sums are taken: it follows from
+// the shape and the device.
 template <class T>
 Plan plan_of(int64_t batch, int64_t hidden, int gates, int64_t depth, int64_t phases) {
+  const int64_t limit = shared_limit(), line = 128 / sizeof(T);
   Plan best{};
   double least = 0;
   for (int units = 4; units <= 16; units *= 2)
@@ -65,17 +75,18 @@ Plan plan_of(int64_t batch, int64_t hidden, int gates, int64_t depth, int64_t ph
       p.unit_blocks = up(hidden, units);
       p.row_tiles = up(batch, rows);
       p.row_blocks = multiprocessors() / p.unit_blocks;
-      if (p.row_blocks < 1 || depth > kResidentDepth) continue;
+      if (p.row_blocks < 1) continue;
       if (p.row_blocks > p.row_tiles) p.row_blocks = p.row_tiles;
       p.resident = true;
       p.chunk = kMicro;
       const int64_t fixed = int64_t{p.depth} * gates * units * static_cast<int64_t>(sizeof(T));
-      const int64_t room = (static_cast<int64_t>(kSharedLimit) - fixed) / static_cast<int64_t>(sizeof(T));
-      const int64_t longest = (room / rows - kPad<T>) / kMicro * kMicro;
+      const int64_t room = (limit - fixed) / static_cast<int64_t>(sizeof(T));
+      const int64_t longest = (room / rows - distance_of<T>(0)) / line * line;
       if (longest < 64 || room < kSums) continue;
       p.chunk = static_cast<int>(up_to(up(depth, up(depth, longest)), kMicro));
-      const double cost =
-          static_cast<double>(rows * up(p.row_tiles, p.row_blocks)) * (0.1 + gates * units / 128.0);
+      // cycles of a step, about: reading A, then multiplying and reading shared memory; and what a tile waits for
+      const double tile = static_cast<double>(rows * depth) * (0.1 + gates * units / 64.0) + 1500;
+      const double cost = tile * static_cast<double>(up(p.row_tiles, p.row_blocks));
       if (best.units && cost >= least) continue;
       least = cost;
       p.shared = shared_of<T>(p);
@@ -85,11 +96,13 @@ Plan plan_of(int64_t batch, int64_t hidden, int gates, int64_t depth, int64_t ph
   Plan p{};
   p.units = 16;
   p.rows = 4;
-  while (p.rows < 64 && p.rows < batch) p.rows *= 2;
+  p.unit_blocks = up(hidden, p.units);
+  const int64_t enough = int64_t{2} * multiprocessors();
+  while (p.rows < 64 && p.rows < batch && (p.rows < 16 || p.unit_blocks * up(batch, p.rows) > enough))
+    p.rows *= 2;
   p.gates = gates;
   p.phases = phases;
-  p.chunk = 64;
-  p.unit_blocks = up(hidden, p.units);
+  p.chunk = (gates == 1 ? 1024 : 512) / static_cast<int>(sizeof(T));
   p.row_tiles = p.row_blocks = up(batch, p.rows);
   p.shared = shared_of<T>(p);
   return p;
@@ -134,7 +147,7 @@ class Product {
  public:
   __device__ Product(const Plan& p, int64_t batch)
       : p_(p), batch_(batch), a_(reinterpret_cast<T*>(&smem<Micro<T>>())) {
-    const int a = p.rows * (p.chunk + kPad<T>);
+    const int a = p.rows * static_cast<int>(distance_of<T>(p.chunk));
     b_ = a_ + (a > kSums ? a : kSums);
   }
 
@@ -162,7 +175,7 @@ class Product {
     groups_ = kThreads / all;
     const int rt = threadIdx.x % row_threads, ct = threadIdx.x / row_threads % column_threads,
               group = threadIdx.x / all;
-    const int distance = p_.chunk + kPad<T>;
+    const int distance = static_cast<int>(distance_of<T>(p_.chunk));
     const bool packs = aligned(a.first) && a.distance * static_cast<int64_t>(sizeof(T)) % 16 == 0 &&
                        k0 * static_cast<int64_t>(sizeof(T)) % 16 == 0;
     T sums[kMicro][kMicro] = {};
@@ -248,6 +261,18 @@ __device__ __forceinline__ void each_unit(const Plan& p, int64_t tile, int64_t u
     const int64_t row = tile * p.rows + r, j = unit_block * p.units + u;
     if (row < batch && j < hidden) fn(r, u, row, j);
   }
+}
+
+// Has a thread the same one unit, or none, in all steps? Which; the row is out of the batch where there is none.
+__device__ __forceinline__ bool one_unit_each(const Plan& p) {
+  return p.row_tiles == p.row_blocks && p.rows * p.units <= kThreads;
+}
+__device__ __forceinline__ int64_t own_row(const Plan& p, int64_t tile) {
+  const int r = static_cast<int>(threadIdx.x) / p.units;
+  return r < p.rows ? tile * p.rows + r : INT64_MAX;
+}
+__device__ __forceinline__ int64_t own_unit(const Plan& p, int64_t unit_block) {
+  return unit_block * p.units + static_cast<int>(threadIdx.x) % p.units;
 }
 
 template <class T>
