@@ -8,7 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from pylearn import _core, constraints, devices, initializers, mixed_precision, ops, registry, regularizers, structure
+from pylearn import (
+    _core,
+    constraints,
+    devices,
+    initializers,
+    mixed_precision,
+    ops,
+    registry,
+    regularizers,
+    structure,
+)
 from pylearn._core import Tensor, asarray
 from pylearn.layers import symbolic
 from pylearn.layers.naming import Changes, here, name_the_layer, spend, unique
