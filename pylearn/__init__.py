@@ -33,10 +33,11 @@ if TYPE_CHECKING:
 __version__: str = _core.info()["version"]
 
 _ROOMS = (
-    "adversarial", "autograd", "base", "benchmark", "blocks", "callbacks", "config", "constraints", "curriculum",
-    "datasets", "devices", "embeddings", "ensemble", "files", "initializers", "layers", "linear_model", "losses", "metrics",
-    "mixed_precision", "models", "ops", "optimizers", "plots", "preprocessing", "random", "reference", "regularizers",
-    "replay", "schedules", "sparse", "text", "threads", "training", "utils", "wrappers",
+    "adversarial", "autograd", "base", "benchmark", "blocks", "callbacks", "config", "constraints",
+    "curriculum", "datasets", "devices", "embeddings", "ensemble", "files", "initializers", "layers",
+    "linear_model", "losses", "metrics", "mixed_precision", "models", "ops", "optimizers", "plots",
+    "preprocessing", "random", "reference", "regularizers", "replay", "schedules", "sparse", "text", "threads",
+    "training", "utils", "wrappers",
 )  # fmt: skip
 _NAMES = {
     "grad": "autograd",

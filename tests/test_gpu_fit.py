@@ -1,4 +1,4 @@
-"""Training on the GPU: the CPU's losses, the same dropout and order of rows, and the same bits however steps are run."""
+"""Training on the GPU: the CPU's losses, dropout and order of rows, and the same bits however steps are run."""
 
 from __future__ import annotations
 
