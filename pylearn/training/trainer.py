@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,7 +10,8 @@ import numpy as np
 
 from pylearn.layers.naming import Changes
 from pylearn.optimizers.base import Moves
-from pylearn.training import inference, loop, own_steps
+from pylearn.training import adversaries, inference, loop, own_steps
+from pylearn.training.adversaries import Attack
 from pylearn.training.compiled import Compiled
 from pylearn.training.diagnosis import Diagnosis, diagnose
 from pylearn.training.hooks import CallbackList, History
@@ -80,7 +82,7 @@ class Trainer(Stepper):
         sample_weight: Any = None, initial_epoch: int = 0, steps_per_epoch: int | None = None,
         validation_steps: int | None = None, validation_batch_size: int | None = None,
         validation_freq: int | Sequence[int] = 1, stratify: bool = False, on_nan: str = "raise",
-        max_queue_size: int = 10, **kwargs: Any,
+        max_queue_size: int = 10, adversarial: Attack | None = None, **kwargs: Any,
     ) -> History:  # fmt: skip
         """Trains the model.
 
@@ -108,26 +110,30 @@ class Trainer(Stepper):
                 pylearn's default random numbers.
             on_nan: when the loss or a gradient is not finite (that update is skipped): "raise" FloatingPointError
                 naming epoch, batch, layer and first bad row; "stop" training quietly; or "ignore".
+            adversarial: trains on examples made worse by this attack, such as ``adversarial.FGSM(0.1)``, instead of on
+                the batches; see ``adversarial.training``.
 
         Returns:
             a fresh History, also kept as ``model.history``.
 
         Raises:
             ValueError: data that do not fit each other or the model.
+            TypeError: an argument that is not supported; adversarial is no attack.
             FloatingPointError: see on_nan; ``model.history`` holds the epochs done.
         """
         ignored = {"workers": 1, "use_multiprocessing": False}
         kwargs = {k: v for k, v in kwargs.items() if k not in ignored or v != ignored[k]}
         if kwargs:
             loop.unknown_argument("fit", Trainer.fit, kwargs)
-        return loop.fit(
-            self, x, y, batch_size=batch_size, epochs=epochs, verbose=verbose, callbacks=callbacks,
-            validation_split=validation_split, validation_data=validation_data, shuffle=shuffle,
-            class_weight=class_weight, sample_weight=sample_weight, initial_epoch=initial_epoch,
-            steps_per_epoch=steps_per_epoch, validation_steps=validation_steps,
-            validation_batch_size=validation_batch_size, validation_freq=validation_freq, stratify=stratify,
-            on_nan=on_nan, max_queue_size=max_queue_size,
-        )  # fmt: skip
+        with contextlib.nullcontext() if adversarial is None else adversaries.training(self, adversarial):
+            return loop.fit(
+                self, x, y, batch_size=batch_size, epochs=epochs, verbose=verbose, callbacks=callbacks,
+                validation_split=validation_split, validation_data=validation_data, shuffle=shuffle,
+                class_weight=class_weight, sample_weight=sample_weight, initial_epoch=initial_epoch,
+                steps_per_epoch=steps_per_epoch, validation_steps=validation_steps,
+                validation_batch_size=validation_batch_size, validation_freq=validation_freq, stratify=stratify,
+                on_nan=on_nan, max_queue_size=max_queue_size,
+            )  # fmt: skip
 
     def evaluate(
         self, x: Any = None, y: Any = None, batch_size: int | None = None, verbose: int | str = "auto",
