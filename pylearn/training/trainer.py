@@ -247,7 +247,7 @@ class Trainer(Stepper):
         return diagnose(self, x, y, validation_data, validation_split)
 
     def lr_find(
-        self, x: Any, y: Any = None, start_lr: float = 1e-6, stop_lr: float = 10.0, steps: int = 100,
+        self, x: Any, y: Any = None, start_lr: float = 1e-6, stop_lr: float = 10.0, steps: int = 300,
         batch_size: int | None = None,
     ) -> RateRange:  # fmt: skip
         """The learning rate range test (Smith 2017): trains with a rate that grows each step until the loss rises.
@@ -257,7 +257,9 @@ class Trainer(Stepper):
         Args:
             x, y: data as for ``fit``.
             start_lr, stop_lr: first and last rate.
-            steps: from one to the other.
+            steps: from one to the other. Momentum and running means of gradients look back over ten and more steps; of
+                few steps, each a large step in the rate, such an optimizer still shows the effect of lower rates, and
+                the suggestion is too high.
             batch_size: 32 by default.
 
         Returns:
