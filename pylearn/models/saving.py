@@ -373,11 +373,12 @@ def model_bytes(model: Model, include_optimizer: bool = True) -> bytes:
 
 
 def load_model(path: str | os.PathLike[str], custom_objects: Any = None, compile: bool = True) -> Any:
-    """Reads a model that ``save`` wrote: weights, and training as it stood. Or one of Keras: structure and weights.
+    """Reads a model that ``save`` wrote: weights, and training as it stood. Or one that Keras wrote.
 
     Args:
-        path: the file. A ``.keras`` or whole-model ``.h5`` file of Keras 3 (with ``pip install 'pylearn[keras]'``)
-            gives a model that is not compiled; its layers must be among ours.
+        path: the file. Of a ``.keras`` or whole-model ``.h5`` file of Keras 3 (with ``pip install 'pylearn[keras]'``)
+            the layers must be among ours; a loss, metric or optimizer that is not leaves the model not compiled, with a
+            warning that names it. The optimizer's state begins anew.
         custom_objects: your own classes and functions that the model uses: a dict by name, or a list.
         compile: restore optimizer, loss and metrics too.
 
@@ -390,7 +391,7 @@ def load_model(path: str | os.PathLike[str], custom_objects: Any = None, compile
     kind = _kind(path)
     if kind in ("archive", "h5"):
         with registry.custom_objects(custom_objects):
-            return keras_files.load_model(path, archive=kind == "archive")
+            return keras_files.load_model(path, kind == "archive", compile)
     return model_from_bytes(_read(path), os.fspath(path), custom_objects, compile)
 
 
