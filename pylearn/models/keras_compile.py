@@ -13,7 +13,7 @@ import numpy as np
 from pylearn import losses, metrics, optimizers, registry, schedules
 from pylearn.optimizers.base import COMMON
 
-_TABLES = {
+_TABLES: dict[str, dict[str, Any]] = {
     "optimizer": {cls.__name__: cls for cls in optimizers.ALL},
     "schedule": {cls.__name__: cls for cls in schedules.ALL},
     "loss": {cls.__name__: cls for cls in losses.ALL},
