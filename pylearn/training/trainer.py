@@ -259,7 +259,8 @@ class Trainer(Stepper):
             start_lr, stop_lr: first and last rate.
             steps: from one to the other. Momentum and running means of gradients look back over ten and more steps; of
                 few steps, each a large step in the rate, such an optimizer still shows the effect of lower rates, and
-                the suggestion is too high.
+                the suggestion is too high. Over many epochs of steps the network has learnt before the rate is high,
+                and the suggestion is a low one.
             batch_size: 32 by default.
 
         Returns:
