@@ -436,10 +436,11 @@ class Layer:
     def constructor_config(self) -> dict[str, Any]:
         """The arguments the layer was made with."""
         args, kwargs = self.__dict__["_arguments"]
-        bound = inspect.signature(type(self).__init__).bind(None, *args, **kwargs)
+        signature = inspect.signature(type(self).__init__)
         config: dict[str, Any] = {}
-        for key, value in list(bound.arguments.items())[1:]:
-            config.update(value if isinstance(value, dict) and key == "kwargs" else {key: value})
+        for key, value in list(signature.bind(None, *args, **kwargs).arguments.items())[1:]:
+            rest = signature.parameters[key].kind is inspect.Parameter.VAR_KEYWORD
+            config.update(value if rest else {key: value})
         return config
 
     @classmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import os
 from collections.abc import Callable, Sequence
@@ -23,7 +24,8 @@ class Model(Trainer):
 
     ``Model(inputs=…, outputs=…)`` takes symbolic tensors (or lists or dicts of them) and returns a functional model.
     A subclass makes layers in ``__init__`` and writes ``call(self, x, training=False)``; it is built by its first data.
-    It may also write how it is trained: ``train_step`` and ``test_step``.
+    It may also write how it is trained: ``train_step`` and ``test_step``. A subclass without a ``call`` is made from
+    inputs and outputs, like ``Model`` itself.
 
     Args:
         inputs: what ``Input`` returned.
@@ -44,8 +46,14 @@ class Model(Trainer):
         return super().__new__(cls, *args, **kwargs)
 
     def __init__(self, *args: Any, name: str | None = None, **kwargs: Any) -> None:
-        if args:
-            raise TypeError(f"{type(self).__name__}() takes no positional arguments here")
+        if (args or "inputs" in kwargs or "outputs" in kwargs) and not isinstance(self, Functional):
+            if type(self).call is not Layer.call:
+                raise TypeError(
+                    f"{type(self).__name__} is given inputs and outputs, and has a call of its own; leave out one"
+                )
+            self.__class__ = _functional(type(self))
+            Functional.__init__(self, *args, name=name, **kwargs)  # type: ignore[arg-type]
+            return
         super().__init__(name=name, **kwargs)
         self._row_shapes: Any = None  # of a subclassed model: shapes of its inputs, in their structure
         self._out_shapes: Any = None
@@ -257,6 +265,10 @@ class Model(Trainer):
             config.update(self.constructor_config())
         return config
 
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        return saving.graph_from_config(config, cls) if "calls" in config else super().from_config(config)
+
 
 def _pack_shapes(shapes: Any, flat: list[Any]) -> Any:
     items = iter(flat)
@@ -378,8 +390,13 @@ class Functional(Model):
         return self._out_shapes
 
     def get_config(self) -> dict[str, Any]:
-        return {"name": self.name, **self._dtype_config(), **saving.graph_config(self)}
+        own = {"name": self.name, **self._dtype_config()}
+        if type(self).__init__ is not Functional.__init__:  # a subclass that makes its graph itself
+            return {**own, **self.constructor_config()}
+        return {**own, **saving.graph_config(self)}
 
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
-        return saving.graph_from_config(config)
+
+@functools.cache
+def _functional(cls: type[Model]) -> Any:
+    """The class with a graph: of models made from inputs and outputs of a subclass of ``Model``."""
+    return type(cls.__name__, (cls, Functional), {"__module__": cls.__module__, "__doc__": cls.__doc__})

@@ -95,7 +95,8 @@ def graph_config(model: Functional) -> dict[str, Any]:
     }
 
 
-def graph_from_config(config: Mapping[str, Any]) -> Any:
+def graph_from_config(config: Mapping[str, Any], cls: type[Model] | None = None) -> Any:
+    """The model that ``graph_config`` described, of a class that is made from inputs and outputs."""
     made: list[Layer] = [layer_from_config(spec) for spec in config["layers"]]
     named = {layer.name: layer for layer in made}
     places: list[SymbolicTensor] = []
@@ -111,7 +112,7 @@ def graph_from_config(config: Mapping[str, Any]) -> Any:
     inputs = structure.transform(lambda i: places[i], config["inputs"])
     outputs = structure.transform(lambda i: places[i], config["outputs"])
     dtype = config.get("dtype", "float32")
-    return models.Functional(inputs, outputs, name=config.get("name"), dtype=dtype)
+    return (cls or models.Functional)(inputs, outputs, name=config.get("name"), dtype=dtype)
 
 
 def clone_model(model: Layer) -> Any:
