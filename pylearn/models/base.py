@@ -214,7 +214,7 @@ class Model(Trainer):
     # -- files ------------------------------------------------------------------------------------
 
     def save(
-        self, path: str | os.PathLike[str], overwrite: bool = True, include_optimizer: bool = True
+        self, filepath: str | os.PathLike[str], overwrite: bool = True, include_optimizer: bool = True
     ) -> None:
         """Writes the whole model to one file: structure, weights, and what training needs to go on.
 
@@ -224,21 +224,21 @@ class Model(Trainer):
             FileExistsError: the file is there and ``overwrite`` is False.
             ValueError: something in the model cannot be saved, such as a lambda.
         """
-        saving.save_model(self, path, overwrite, include_optimizer)
+        saving.save_model(self, filepath, overwrite, include_optimizer)
 
-    def save_weights(self, path: str | os.PathLike[str], overwrite: bool = True) -> None:
+    def save_weights(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
         """Writes the weights, by path name, to one file."""
-        saving.save_weights(self, path, overwrite)
+        saving.save_weights(self, filepath, overwrite)
 
     def load_weights(
-        self, path: str | os.PathLike[str], by_name: bool = False, skip_mismatch: bool = False
+        self, filepath: str | os.PathLike[str], by_name: bool = False, skip_mismatch: bool = False
     ) -> None:
         """Reads weights from a file of ``save_weights`` or ``save``, of Keras, or of PyTorch.
 
         All weights are checked before the first is changed.
 
         Args:
-            path: the file. Besides our own: Keras' ``.weights.h5``, ``.keras`` and older ``.h5`` (with
+            filepath: the file. Besides our own: Keras' ``.weights.h5``, ``.keras`` and older ``.h5`` (with
                 ``pip install 'pylearn[keras]'``); ``.npz`` of ``np.savez(path, *model.get_weights())``; a torch
                 state_dict as ``.safetensors``, whose mapping ``pylearn.models.torch_weights`` describes.
             by_name: only layers that are called as in the file get weights; the others are left as they are.
@@ -247,7 +247,7 @@ class Model(Trainer):
         Raises:
             ValueError: damaged file, or weights of other names or shapes.
         """
-        saving.load_weights(self, path, by_name, skip_mismatch)
+        saving.load_weights(self, filepath, by_name, skip_mismatch)
 
     def restore(self, path: str | os.PathLike[str]) -> None:
         """Goes back to where training was when ``save`` wrote this file of the same model: weights, optimizer, and

@@ -373,11 +373,11 @@ def model_bytes(model: Model, include_optimizer: bool = True) -> bytes:
     return _pack(header, arrays)
 
 
-def load_model(path: str | os.PathLike[str], custom_objects: Any = None, compile: bool = True) -> Any:
+def load_model(filepath: str | os.PathLike[str], custom_objects: Any = None, compile: bool = True) -> Any:
     """Reads a model that ``save`` wrote: weights, and training as it stood. Or one of Keras: structure and weights.
 
     Args:
-        path: the file. A ``.keras`` or whole-model ``.h5`` file of Keras 3 (with ``pip install 'pylearn[keras]'``)
+        filepath: the file. A ``.keras`` or whole-model ``.h5`` file of Keras 3 (with ``pip install 'pylearn[keras]'``)
             gives a model that is not compiled; its layers must be among ours.
         custom_objects: your own classes and functions that the model uses: a dict by name, or a list.
         compile: restore optimizer, loss and metrics too.
@@ -388,11 +388,11 @@ def load_model(path: str | os.PathLike[str], custom_objects: Any = None, compile
     Raises:
         ValueError: damaged file (names it), a later format, or a class neither known nor given.
     """
-    kind = _kind(path)
+    kind = _kind(filepath)
     if kind in ("archive", "h5"):
         with registry.custom_objects(custom_objects):
-            return keras_files.load_model(path, archive=kind == "archive")
-    return model_from_bytes(_read(path), os.fspath(path), custom_objects, compile)
+            return keras_files.load_model(filepath, archive=kind == "archive")
+    return model_from_bytes(_read(filepath), os.fspath(filepath), custom_objects, compile)
 
 
 def model_from_bytes(content: bytes, source: str, custom_objects: Any = None, compile: bool = True) -> Any:

@@ -57,8 +57,7 @@ def prepare(
         weights = [by_class * weights[0] if weights else by_class]
     arrays.weights = weights
     for i, place in enumerate(model.input_places() or []):
-        if place.dtype.startswith("float") and "scale" not in model._hinted and data.unscaled_image(xs[i]):
-            model._hinted.add("scale")
+        if place.dtype.startswith("float") and data.unscaled_image(xs[i]) and model.hint("scale"):
             registry.warn(f"{data.label(what + 'x', model.input_places() or [], i)} holds whole numbers up to "
                           f"{int(np.max(xs[i][:256]))}; networks learn faster from x / 255.0")  # fmt: skip
     return arrays

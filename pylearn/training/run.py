@@ -226,8 +226,7 @@ class Run:
 
     def _stays_eager(self, step: Step) -> None:
         reason, step.reason = step.reason, ""
-        if "eager" not in self.model._hinted:
-            self.model._hinted.add("eager")
+        if self.model.hint("eager"):
             registry.warn(f"the training step runs eagerly, slower but the same: {reason}")
 
     def _check_loss(self) -> None:

@@ -51,6 +51,7 @@ class Trainer(Stepper):
             loop.unknown_argument("compile", Trainer.compile, kwargs)
         self._compiled = Compiled(optimizer, loss, loss_weights, metrics, weighted_metrics, run_eagerly)
         self._pending_state = None
+        self._hinted -= {"head", "not finite"}
         self._forget_steps()
 
     @property
