@@ -159,3 +159,36 @@ def test_results_of_all_metrics_in_a_step_of_ones_own():
     assert set(history) == {"loss", "mae"} and history["mae"][1] > 0
     model.reset_metrics()
     assert model.get_metrics_result()["mae"] == 0.0
+
+
+def two_outputs(**settings):
+    x = Input((3,))
+    model = pylearn.Model(x, [Dense(1, name="price")(x), Dense(3, activation="softmax", name="kind")(x)])
+    model.compile("sgd", ["mse", "sparse_categorical_crossentropy"], **settings)
+    return model.fit(X, [Y, np.arange(30) % 3], verbose=0).history
+
+
+def test_a_list_of_metrics_has_one_for_each_output():
+    assert set(two_outputs(metrics=["mae", "accuracy"])) == {
+        "loss", "price_loss", "kind_loss", "price_mae", "kind_accuracy",
+    }  # fmt: skip
+    both = two_outputs(metrics=["mae", ["accuracy", "sparse_categorical_crossentropy"]])
+    assert {"price_mae", "kind_accuracy", "kind_sparse_categorical_crossentropy"} < set(both)
+
+
+def test_a_metric_with_and_without_weights():
+    model = Sequential([Dense(3, "softmax", input_shape=(3,))])
+    model.compile(
+        "sgd", "sparse_categorical_crossentropy", metrics=["accuracy"], weighted_metrics=["accuracy"]
+    )
+    ids = np.arange(30) % 3
+    weights = np.where(model.predict(X).argmax(1) == ids, 1.0, 0.0)
+    results = model.evaluate(X, ids, sample_weight=weights, return_dict=True, verbose=0)
+    assert results["accuracy"] == pytest.approx(weights.mean()) and results["weighted_accuracy"] == 1.0
+
+
+def test_every_batch_of_a_generator_is_checked():
+    model = Sequential([Dense(3, "softmax", input_shape=(3,))])
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    with pytest.raises(ValueError, match="label 5 in row 0, but the model has 3 classes"):
+        model.fit(((X, np.full(30, label)) for label in (0, 1, 2, 5)), verbose=0)
