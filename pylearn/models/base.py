@@ -51,8 +51,10 @@ class Model(Trainer):
                 raise TypeError(
                     f"{type(self).__name__} is given inputs and outputs, and has a call of its own; leave out one"
                 )
-            self.__class__ = _functional(type(self))
-            Functional.__init__(self, *args, name=name, **kwargs)  # type: ignore[arg-type]
+            made: Any = self
+            made.__class__ = _functional(type(self))
+            kwargs.update(zip(("inputs", "outputs", "name"), args, strict=False))
+            Functional.__init__(made, **{"name": name, **kwargs})
             return
         super().__init__(name=name, **kwargs)
         self._row_shapes: Any = None  # of a subclassed model: shapes of its inputs, in their structure
@@ -397,6 +399,6 @@ class Functional(Model):
 
 
 @functools.cache
-def _functional(cls: type[Model]) -> Any:
+def _functional(cls: Any) -> Any:
     """The class with a graph: of models made from inputs and outputs of a subclass of ``Model``."""
     return type(cls.__name__, (cls, Functional), {"__module__": cls.__module__, "__doc__": cls.__doc__})
