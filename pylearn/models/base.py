@@ -52,7 +52,7 @@ class Model(Trainer):
                     f"{type(self).__name__} is given inputs and outputs, and has a call of its own; leave out one"
                 )
             made: Any = self
-            made.__class__ = _functional(type(self))
+            made.__class__ = _functional(made.__class__)
             kwargs.update(zip(("inputs", "outputs", "name"), args, strict=False))
             Functional.__init__(made, **{"name": name, **kwargs})
             return
