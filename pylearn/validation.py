@@ -274,8 +274,8 @@ def check_ids(ids: np.ndarray, count: int, what: str) -> None:
         return
     bad = np.argwhere((ids < 0) | (ids >= count))
     raise IndexError(
-        f"{what}: the id {int(ids[tuple(bad[0])])} at {_where(bad[0])} is out of range: there are {count} (input_dim), 0 to "
-        f"{count - 1}; {len(bad)} of {ids.size} are out of range"
+        f"{what}: the id {int(ids[tuple(bad[0])])} at {_where(bad[0])} is out of range: there are {count} "
+        f"(input_dim), 0 to {count - 1}; {len(bad)} of {ids.size} are out of range"
     )
 
 
