@@ -39,8 +39,10 @@ class Trainer(Stepper):
             optimizer: name or object.
             loss: name, Loss or function (y_true, y_pred); for several outputs a list or a dict by output.
             loss_weights: weight of each output's loss, a list or a dict.
-            metrics: names, Metrics or functions; for several outputs a list per output or a dict.
-            weighted_metrics: metrics that use the sample and class weights.
+            metrics: names, Metrics or functions; for several outputs a list with an item (or a list) per output, or a
+                dict by output. A list of another length holds for every output.
+            weighted_metrics: metrics that use the sample and class weights; ``weighted_…`` where a metric of that
+                name is there without them.
             run_eagerly: never record and replay steps; the numbers are the same, slower.
 
         Raises:
@@ -53,6 +55,7 @@ class Trainer(Stepper):
             loop.unknown_argument("compile", Trainer.compile, kwargs)
         self._compiled = Compiled(optimizer, loss, loss_weights, metrics, weighted_metrics, run_eagerly)
         self._pending_state = None
+        self._hinted -= {"head", "not finite"}
         self._forget_steps()
 
     @property
