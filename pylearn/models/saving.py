@@ -377,9 +377,9 @@ def load_model(filepath: str | os.PathLike[str], custom_objects: Any = None, com
     """Reads a model that ``save`` wrote: weights, and training as it stood. Or one that Keras wrote.
 
     Args:
-        filepath: the file. Of a ``.keras`` or whole-model ``.h5`` file of Keras 3 (with ``pip install 'pylearn[keras]'``)
-            the layers must be among ours; a loss, metric or optimizer that is not leaves the model not compiled, with a
-            warning that names it. The optimizer's state begins anew.
+        filepath: the file. Of a ``.keras`` or whole-model ``.h5`` file of Keras 3 (with ``pip install
+            'pylearn[keras]'``) the layers must be among ours; a loss, metric or optimizer that is not leaves the model
+            not compiled, with a warning that names it. The optimizer's state begins anew.
         custom_objects: your own classes and functions that the model uses: a dict by name, or a list.
         compile: restore optimizer, loss and metrics too.
 
