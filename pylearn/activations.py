@@ -15,9 +15,15 @@ def linear(x: Any) -> Any:
     return x
 
 
-def relu(x: Any) -> Any:
-    """max(x, 0)"""
-    return ops.relu(x)
+def relu(x: Any, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Any:
+    """max(x, 0); in general x from ``threshold`` to ``max_value``, which it is above, and negative_slope ·
+    (x - threshold) below."""
+    if negative_slope == 0.0 and max_value is None and threshold == 0.0:
+        return ops.relu(x)
+    above = ops.where(
+        ops.greater_equal(x, threshold), x, ops.multiply(ops.subtract(x, threshold), negative_slope)
+    )
+    return above if max_value is None else ops.minimum(above, max_value)
 
 
 def relu6(x: Any) -> Any:
@@ -60,9 +66,9 @@ def softsign(x: Any) -> Any:
     return ops.softsign(x)
 
 
-def elu(x: Any) -> Any:
-    """x where x > 0, else exp(x) - 1 (Clevert et al. 2015)"""
-    return ops.elu(x)
+def elu(x: Any, alpha: float = 1.0) -> Any:
+    """x where x > 0, else alpha · (exp(x) - 1) (Clevert et al. 2015)"""
+    return ops.elu(x, alpha=alpha)
 
 
 def selu(x: Any) -> Any:

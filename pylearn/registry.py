@@ -71,7 +71,7 @@ def reject(owner: object, unknown: Mapping[str, Any], extra: Iterable[str] = ())
 
 def reject_names(owner: str, unknown: Iterable[str], known: Iterable[str]) -> NoReturn:
     name = next(iter(unknown))
-    known = [k for k in known if k not in ("self", "args", "kwargs")]
+    known = list(dict.fromkeys(k for k in known if k not in ("self", "args", "kwargs")))
     hint = suggest(name, known) or f"; it takes {', '.join(known)}"
     raise TypeError(f"{owner} does not take the argument {name!r}{hint}")
 
@@ -94,6 +94,19 @@ def argument_names(function: Callable[..., Any]) -> list[str]:
         return list(inspect.signature(function).parameters)
     except (TypeError, ValueError):
         return []
+
+
+def takes_two(function: Callable[..., Any]) -> bool:
+    """Can it be called as ``function(a, b)``? Yes, where the signature is not known."""
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        return True
+    try:
+        signature.bind(None, None)
+    except TypeError:
+        return False
+    return True
 
 
 def takes_any(function: Callable[..., Any]) -> bool:

@@ -263,19 +263,26 @@ def check_sample_weight(sample_weight: Any, n_rows: int, owner: str) -> np.ndarr
 
 
 def check_ids(ids: np.ndarray, count: int, what: str) -> None:
-    """Raises IndexError for the first id that is not a row of a table of ``count`` rows; says where it stands."""
-    if ids.size == 0 or (ids.min() >= 0 and ids.max() < count):  # not so for NaN
+    """Raises IndexError for the first id that is not a row of a table of ``count`` rows, ValueError for one that is no
+    whole number; says where it stands."""
+    if ids.size == 0:
         return
-    bad = np.argwhere(~((ids > -1) & (ids < count)))
-    if len(bad) == 0:
+    if ids.dtype.kind == "f" and (ids != np.floor(ids)).any():  # NaN too
+        bad = np.argwhere(ids != np.floor(ids))
+        raise ValueError(f"{what}: the id {ids[tuple(bad[0])]} at {_where(bad[0])} is not a whole number")
+    if ids.min() >= 0 and ids.max() < count:
         return
-    place = [int(i) for i in bad[0]]
-    where = ", ".join(f"{axis} {i}" for axis, i in zip(("row", "column"), place, strict=False))
-    where = f"place {tuple(place)}" if len(place) not in (1, 2) else where
+    bad = np.argwhere((ids < 0) | (ids >= count))
     raise IndexError(
-        f"{what}: the id {ids[tuple(place)]} at {where} is out of range: there are {count} (input_dim), 0 to "
-        f"{count - 1}; {len(bad)} of {ids.size} are out of range"
+        f"{what}: the id {int(ids[tuple(bad[0])])} at {_where(bad[0])} is out of range: there are {count} "
+        f"(input_dim), 0 to {count - 1}; {len(bad)} of {ids.size} are out of range"
     )
+
+
+def _where(place: np.ndarray) -> str:
+    if len(place) not in (1, 2):
+        return f"place {tuple(int(i) for i in place)}"
+    return ", ".join(f"{axis} {i}" for axis, i in zip(("row", "column"), place, strict=False))
 
 
 def feature_names(X: Any) -> np.ndarray | None:

@@ -6,6 +6,7 @@ import pytest
 import pylearn
 from pylearn import adversarial, random
 from pylearn.adversarial import FGSM, PGD, fgsm, pgd
+from pylearn.callbacks import LambdaCallback
 from pylearn.datasets import digits
 from pylearn.layers import Dense, Dropout, Embedding, Flatten, Input
 from pylearn.models import Model, Sequential
@@ -55,8 +56,7 @@ def test_the_course_numbers():
         model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
         nets.append(model)
     nets[0].fit(X, y, epochs=30, verbose=0)
-    with adversarial.training(nets[1], FGSM(0.1)):
-        nets[1].fit(X, y, epochs=30, verbose=0)
+    nets[1].fit(X, y, epochs=30, verbose=0, adversarial=FGSM(0.1))
     plain, trained = accuracies(nets[0]), accuracies(nets[1])
     np.testing.assert_allclose(plain, [0.972, 0.475, 0.014], atol=0.06)
     assert (np.array(trained) >= np.array([0.972, 0.783, 0.264]) - 0.06).all()
@@ -78,6 +78,108 @@ def test_recorded_and_eager_training_agree(attack):
         weights.append(model.get_weights())
     for a, b in zip(*weights):
         np.testing.assert_array_equal(a, b)
+
+
+def small(**options):
+    random.seed(3)
+    model = Sequential([Input((5,)), Dense(8, "relu"), Dropout(0.2), Dense(3, "softmax")])
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"], **options)
+    return model
+
+
+X5, Y3 = np.random.default_rng(0).uniform(size=(70, 5)), np.arange(70) % 3
+
+
+@pytest.mark.parametrize("attack", [FGSM(0.1), PGD(0.1, steps=3), lambda x, slope: x + 0.1 * slope(x)])
+def test_fit_takes_the_attack(attack):
+    options = {"epochs": 4, "batch_size": 16, "validation_split": 0.2, "verbose": 0}
+    model = small()
+    with adversarial.training(model, attack):
+        want = model.fit(X5, Y3, **options).history
+    other = small()
+    assert other.fit(X5, Y3, adversarial=attack, **options).history == want
+    assert "make_train_step" not in vars(other)
+    for a, b in zip(model.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    plain = small()
+    assert plain.fit(X5, Y3, **options).history != want
+    recorded = []  # read inside of fit: its end forgets the steps
+    look = LambdaCallback(
+        on_train_end=lambda logs: recorded.extend(step for key, step in other._steps if key[0] == "train")
+    )
+    other.fit(X5, Y3, adversarial=attack, callbacks=[look], **options)
+    assert recorded and all(step.plan is not None for step in recorded)
+
+
+def test_batches_of_a_generator_are_attacked_too():
+    def batches():
+        for i in range(0, 64, 16):
+            yield X5[i : i + 16], Y3[i : i + 16]
+
+    histories = []
+    for data in ((X5[:64], Y3[:64]), (batches(), None)):
+        histories.append(
+            small().fit(*data, batch_size=16, shuffle=False, adversarial=FGSM(0.1), verbose=0).history
+        )
+    assert histories[0] == histories[1]
+
+
+def test_metrics_on_the_host_see_the_examples():
+    model = linear()
+    model.compile(pylearn.optimizers.SGD(0.0), "binary_crossentropy", metrics=["AUC"])
+    x, y = np.random.default_rng(0).uniform(size=(70, 3)), np.arange(70) % 2
+    (_, plain), (_, attacked) = (
+        [values[0] for values in model.fit(x, y, adversarial=attack, verbose=0).history.values()]
+        for attack in (None, FGSM(0.3))
+    )
+    assert 0 < attacked < plain - 0.1
+
+
+def test_own_train_steps_see_the_examples():
+    class Own(Model):
+        def __init__(self):
+            super().__init__()
+            self.dense = Dense(1)
+
+        def call(self, x):
+            return self.dense(x)
+
+        def train_step(self, data):
+            return {"largest": pylearn.ops.max(data[0]), **super().train_step(data)}
+
+    model = Own()
+    model.compile(pylearn.optimizers.SGD(0.0), "mse")
+    x, y = np.full((40, 3), 0.5), np.arange(40.0)
+    assert model.fit(x, y, epochs=3, verbose=0).history["largest"] == [0.5] * 3
+    np.testing.assert_allclose(
+        model.fit(x, y, epochs=3, adversarial=FGSM(0.2), verbose=0).history["largest"], 0.7, atol=1e-6
+    )
+
+
+def test_one_attack_within_another():
+    """The inner one ends with its fit, and the outer is in force again."""
+    model = small()
+    with adversarial.training(model, FGSM(0.1)):
+        model.fit(X5, Y3, adversarial=FGSM(0.2), epochs=0, verbose=0)
+        model.fit(X5, Y3, verbose=0)
+    other = small()
+    other.fit(X5, Y3, adversarial=FGSM(0.1), verbose=0)
+    for a, b in zip(model.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_what_is_no_attack():
+    model = linear()
+    for wrong, message in (
+        (0.1, "adversarial=0.1 is no attack; give an attack such as pylearn.adversarial.FGSM"),
+        ("fgsm", "adversarial='fgsm' is no attack"),
+        (True, "adversarial=True is no attack"),
+        (FGSM, r"adversarial is the class FGSM; make one of it: FGSM\(0.1\)"),
+        (lambda x: x, r"cannot be called with \(x, slope\)"),
+    ):
+        with pytest.raises(TypeError, match=message):
+            model.fit(np.zeros((4, 3)), np.zeros(4), adversarial=wrong, verbose=0)
+    assert "make_train_step" not in vars(model)
 
 
 def test_training_ends_with_the_block():

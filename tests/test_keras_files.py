@@ -110,8 +110,8 @@ for build in t.BUILDERS:
 """
 
 
-def write_with_keras(folder):
-    command = [sys.executable, "-c", WRITE, str(Path(__file__).parent), str(folder)]
+def run_with_keras(program, folder):
+    command = [sys.executable, "-c", program, str(Path(__file__).parent), str(folder)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
@@ -128,7 +128,7 @@ def written(tmp_path_factory):
     if not all(map(importlib.util.find_spec, ("keras", "torch"))):
         pytest.skip("keras, or torch for its backend, is not installed")
     folder = tmp_path_factory.mktemp("keras")
-    write_with_keras(folder)
+    run_with_keras(WRITE, folder)
     return folder
 
 

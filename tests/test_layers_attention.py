@@ -5,7 +5,7 @@ import pytest
 
 import pylearn
 from pylearn import layers
-from pylearn.layers import AdditiveAttention, Attention, Embedding, Input, MultiHeadAttention
+from pylearn.layers import AdditiveAttention, Attention, Embedding, Input, KeyValueCache, MultiHeadAttention
 
 
 def normal(*shape, seed=0):
@@ -78,6 +78,108 @@ def test_generation_with_a_cache_equals_one_pass(chunks):
         t += n
         assert cache.steps == t and cache.keys.shape == (2, t, 3, 4) and cache.values.shape == (2, t, 3, 5)
     np.testing.assert_allclose(np.concatenate(got, axis=1), want, atol=1e-6)
+
+
+def generated(layer, x, cache):
+    """Outputs of one step after another, and the last cache."""
+    ys = []
+    for t in range(x.shape[1]):
+        y, cache = layer(x[:, t : t + 1], x[:, t : t + 1], use_causal_mask=True, cache=cache)
+        ys.append(y.numpy())
+    return np.concatenate(ys, axis=1), cache
+
+
+@pytest.mark.parametrize(
+    "room, moves", [({}, 2), ({"max_length": 1}, 3), ({"max_length": 50}, 1), ({"max_length": 70}, 0)]
+)
+def test_a_cache_has_room_for_what_comes(room, moves):
+    """The same bits as from arrays joined at each step; steps are moved when room runs out, and no more often."""
+    layer = MultiHeadAttention(2, 3, value_dim=5)
+    x = pylearn.asarray(normal(2, 70, 6))
+    want = layer(x, x, use_causal_mask=True).numpy()
+    cache, joined, moved = layer.empty_cache(2, **room), layer.empty_cache(2), 0
+    for t in range(70):
+        step = x[:, t : t + 1]
+        before = cache.keys.numpy()
+        y, cache = layer(step, step, use_causal_mask=True, cache=cache)
+        moved += t > 0 and not np.shares_memory(before, cache.keys.numpy())
+        again, joined = layer(
+            step, step, use_causal_mask=True, cache=KeyValueCache(*map(pylearn.asarray, joined))
+        )
+        np.testing.assert_array_equal(y.numpy(), again.numpy())
+        np.testing.assert_allclose(y.numpy()[:, 0], want[:, t], atol=1e-6)
+    np.testing.assert_array_equal(cache.values.numpy(), joined.values.numpy())
+    assert moved == moves
+
+
+def test_going_on_from_one_cache_twice():
+    layer = MultiHeadAttention(2, 3)
+    x = normal(1, 9, 6)
+    _, begun = generated(layer, x[:, :5], layer.empty_cache(1))
+    held = begun.keys.numpy().copy()
+    one, two = x[:, 5:], normal(1, 4, 6, seed=1)
+    first, cache = generated(layer, one, begun)
+    kept = cache.keys.numpy().copy()
+    second, _ = generated(layer, two, begun)
+    np.testing.assert_array_equal(begun.keys.numpy(), held)
+    np.testing.assert_array_equal(cache.keys.numpy(), kept)
+    for tail, got in ((one, first), (two, second)):
+        whole = np.concatenate([x[:, :5], tail], axis=1)
+        np.testing.assert_allclose(got, layer(whole, whole, use_causal_mask=True).numpy()[:, 5:], atol=1e-6)
+
+
+def test_a_captured_step_of_generation():
+    layer = MultiHeadAttention(2, 3)
+    x = normal(1, 6, 6)
+    _, begun = generated(layer, x[:, :4], layer.empty_cache(1))
+    step = pylearn.capture(lambda x, cache: layer(x, x, use_causal_mask=True, cache=cache))
+    kept = []
+    for repeat in range(4):
+        tail = normal(1, 1, 6, seed=repeat)
+        y, cache = step(tail, begun)
+        whole = np.concatenate([x[:, :4], tail], axis=1)
+        np.testing.assert_allclose(
+            y.numpy(), layer(whole, whole, use_causal_mask=True).numpy()[:, 4:], atol=1e-6
+        )
+        y, _ = layer(x[:, 4:5], x[:, 4:5], use_causal_mask=True, cache=cache)  # goes on eagerly
+        whole = np.concatenate([whole, x[:, 4:5]], axis=1)
+        np.testing.assert_allclose(
+            y.numpy(), layer(whole, whole, use_causal_mask=True).numpy()[:, 5:], atol=1e-6
+        )
+        kept.append((cache, cache.keys.numpy().copy()))
+    assert step.stats["replayed"] == 2
+    for cache, keys in kept:
+        np.testing.assert_array_equal(cache.keys.numpy(), keys)
+
+
+def test_gradients_through_a_cache():
+    layer = MultiHeadAttention(2, 3)
+    x = pylearn.asarray(normal(2, 4, 6))
+    layer(x, x)
+
+    def whole():
+        return pylearn.ops.sum(pylearn.ops.square(layer(x, x, use_causal_mask=True)))
+
+    def by_steps():
+        cache, total = layer.empty_cache(2), 0.0
+        for t in range(4):
+            y, cache = layer(x[:, t : t + 1], x[:, t : t + 1], use_causal_mask=True, cache=cache)
+            total = total + pylearn.ops.sum(pylearn.ops.square(y))
+        return total
+
+    weights = layer.trainable_weights
+    for a, b in zip(*(pylearn.value_and_grad(f, wrt=weights)()[1] for f in (whole, by_steps)), strict=True):
+        np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-4, atol=1e-5)
+
+
+def test_a_cache_that_does_not_fit():
+    layer, x = MultiHeadAttention(2, 3, name="attend"), normal(2, 1, 6)
+    for wrong in (layer.empty_cache(3), MultiHeadAttention(2, 4).empty_cache(2), layer.empty_cache(1)):
+        with pytest.raises(ValueError, match=r"attend: the cache is of .* begin with empty_cache\(rows=2\)"):
+            layer(x, x, cache=wrong)
+    for wrong in ({"rows": 0}, {"rows": 2, "max_length": 0}):
+        with pytest.raises(ValueError, match="must be 1 whole number"):
+            layer.empty_cache(**wrong)
 
 
 def test_masks_travel_through_a_model():

@@ -278,3 +278,46 @@ def test_whole_numbers_stay_whole_without_a_loss():
     model.compile()
     model.fit(X, np.arange(70), verbose=0)
     assert seen[0] == ("float32", "int64")
+
+
+class OwnFunctional(Model):
+    """Keras' first example: no ``__init__`` and no ``call``, made from inputs and outputs."""
+
+    train_step = Own.train_step
+
+
+class OwnGraph(Model):
+    """Inputs and outputs are made in the constructor."""
+
+    def __init__(self, hidden=5, **settings):
+        x = Input((4,))
+        super().__init__(inputs=x, outputs=Dense(1)(Dense(hidden, "tanh")(x)), **settings)
+
+    train_step = Own.train_step
+
+
+def functional():
+    x = Input((4,))
+    return OwnFunctional(x, Dense(1)(Dense(6, "tanh")(x)), name="mine")
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("make", [functional, lambda: OwnGraph(3, name="mine")])
+def test_a_subclass_is_made_from_inputs_and_outputs(make, tmp_path):
+    captured, got = fitted(make)
+    eager, also = fitted(make, run_eagerly=True)
+    assert got == also and got["loss"][-1] < got["loss"][0] and same(captured, eager)
+    assert any(step.plan is not None for _, step in captured._steps)
+    assert isinstance(captured, Model) and captured.output_shape == (None, 1)
+    captured.save(tmp_path / "m.pylearn")
+    again = pylearn.models.load_model(tmp_path / "m.pylearn", custom_objects=[OwnFunctional, OwnGraph])
+    assert type(again) is type(captured) and again.name == "mine"
+    assert np.array_equal(again.predict(X), captured.predict(X))
+    again.fit(X, Y, verbose=0)  # by the step of its own
+    assert again.optimizer.iterations == captured.optimizer.iterations + 3
+
+
+def test_inputs_and_outputs_beside_a_call():
+    x = Input((4,))
+    with pytest.raises(TypeError, match="Own is given inputs and outputs, and has a call of its own"):
+        type("Own", (Model,), {"call": lambda self, x: x})(x, Dense(1)(x))

@@ -1,5 +1,7 @@
 """The same bits: captured and eager, any number of threads, one seed, and across a save."""
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -216,6 +218,28 @@ def test_a_python_number_that_changes_is_found(data):
         else:
             with pytest.warns(UserWarning, match="recorded again"):
                 model.fit(X, y, batch_size=330, epochs=8, verbose=0, callbacks=[Change()])
+        results.append(model.get_weights())
+    assert same(*results)
+
+
+def test_a_step_whose_python_changes_each_time_runs_eagerly(data):
+    """NumPy's random numbers, a counter: what the recording cannot see is found, said once, and not frozen."""
+    X, y = data
+
+    class Noise(pylearn.layers.Layer):
+        def call(self, x, training=False):
+            return x + draws.normal(size=x.shape).astype("float32") if training else x
+
+    results = []
+    for run_eagerly in (False, True):
+        draws = np.random.RandomState(3)
+        set_random_seed(0)
+        model = Sequential([Input((20,)), Noise(), Dense(5, activation="softmax")])
+        model.compile("sgd", "sparse_categorical_crossentropy", run_eagerly=run_eagerly)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            model.fit(X, y, batch_size=len(X) // 8, epochs=2, verbose=0)
+        assert ["NumPy array" in str(w.message) for w in caught] == ([] if run_eagerly else [True])
         results.append(model.get_weights())
     assert same(*results)
 

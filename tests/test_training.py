@@ -560,5 +560,5 @@ def test_a_python_number_that_changes_is_found(compared, monkeypatch):
     model.compile("sgd", "mse")
     model.fit(x, y, batch_size=10, epochs=2, verbose=0)
     scale.factor[0] = 3.0  # not an assignment that the layer can see
-    with pytest.warns(UserWarning, match="a Python number it uses has changed"):
+    with pytest.warns(UserWarning, match="a Python number or NumPy array that it uses has changed"):
         model.fit(x, y, batch_size=10, verbose=0)

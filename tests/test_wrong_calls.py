@@ -1,5 +1,9 @@
 """Wrong calls that people make, each with the one message they get: what was expected, what was given, and the fix."""
 
+import tempfile
+import warnings
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -7,6 +11,7 @@ import pylearn
 from pylearn import callbacks, initializers, layers, losses, metrics, optimizers, schedules
 from pylearn.layers import LSTM, Add, Concatenate, Conv2D, Dense, Dropout, Embedding, Flatten, Input, Reshape
 from pylearn.models import Model, Sequential
+from pylearn.preprocessing.sequence import pad_sequences
 
 RNG = np.random.RandomState(0)
 X, Y = RNG.rand(40, 4), RNG.rand(40)
@@ -187,6 +192,79 @@ WRONG = [
     ("a missing file", lambda: pylearn.models.load_model("/nowhere/model.pylearn"), FileNotFoundError,
      ["model.pylearn"]),
     ("Flatten called on nothing", lambda: Flatten()(None), (TypeError, ValueError), ["flatten"]),
+    # layers
+    ("units as an array", lambda: Dense(np.array([3, 4])), ValueError, ["units", "array([3, 4])"]),
+    ("half a unit", lambda: Dense(3.5), ValueError, ["units", "3.5"]),
+    ("strides 0", lambda: Conv2D(3, 3, strides=0), ValueError, ["Conv2D", "strides", "≥ 1", "0"]),
+    ("a kernel of three axes", lambda: Conv2D(3, (3, 3, 3)), ValueError, ["kernel_size", "(3, 3, 3)"]),
+    ("groups that do not divide", lambda: Conv2D(4, 3, groups=3), ValueError, ["groups (3)", "filters (4)"]),
+    ("misspelt padding", lambda: Conv2D(3, 3, padding="smae"), ValueError, ["padding", "'smae'", "same"]),
+    ("channels first", lambda: Conv2D(3, 3, data_format="channels_first"), ValueError, ["np.moveaxis(X, 1, -1)"]),
+    ("a pool larger than the image", lambda: layers.MaxPooling2D(9)(IMAGES), ValueError, ["max_pooling2d", "9", "6"]),
+    ("no rate left", lambda: Dropout("half"), ValueError, ["rate", "'half'"]),
+    ("an id of a half", lambda: Embedding(5, 2)(np.array([[0, 0.5]])), ValueError, ["row 0, column 1", "0.5"]),
+    ("an id that is negative", lambda: Embedding(5, 2)(np.array([[-1, 0]])), IndexError, ["-1", "row 0", "0 to 4"]),
+    ("a table of another size", lambda: Embedding(5, 2, weights=[np.ones((4, 2))], input_length=3)(
+        np.zeros((1, 3), int)), ValueError, ["embeddings", "(5, 2)", "(4, 2)"]),
+    ("one LSTM on another's last step", lambda: Sequential([Input((4, 3)), LSTM(3), LSTM(3)]), ValueError,
+     ["lstm", "(None, 3)"]),
+    ("states of another size", lambda: LSTM(3)(np.ones((2, 4, 3)), initial_state=[np.ones((2, 4))] * 2), ValueError,
+     ["initial state", "(2, 3)", "(2, 4)"]),
+    ("a batch of another size for kept states", lambda: _twice(LSTM(3, stateful=True), (2, 4, 3), (3, 4, 3)),
+     ValueError, ["stateful", "2 rows", "reset_states()"]),
+    ("both directions of a dense layer", lambda: layers.Bidirectional(Dense(3)), TypeError, ["Bidirectional", "Dense"]),
+    ("more groups than channels", lambda: layers.GroupNormalization()(np.ones((2, 4, 4, 4))), ValueError,
+     ["groups (32)", "channels (4)"]),
+    ("NaN to adapt to", lambda: layers.Normalization().adapt(with_bad_row(X, 3)), ValueError,
+     ["normalization", "not finite in row 3"]),
+    ("text to adapt to", lambda: layers.Normalization().adapt(np.array(["a"])), TypeError, ["normalization", "'a'"]),
+    ("attention to one tensor", lambda: layers.Attention()(np.ones((2, 3, 4))), ValueError, ["layer([query, value])"]),
+    ("a layer used on another size", lambda: [(d := Dense(2, name="again"))(Input((3,))), d(Input((4,)))], ValueError,
+     ["again", "(None, 3)", "(None, 4)"]),
+    ("call that returns nothing", lambda: Sequential([Input((4,)), _layer(lambda x: None)]), TypeError,
+     ["custom", "returned nothing"]),
+    ("call that returns NumPy", lambda: Sequential([Input((4,)), _layer(lambda x: x.numpy())]), TypeError,
+     ["custom", "pylearn.ops", "ndarray"]),
+    ("an input of a misspelt dtype", lambda: Input((3,), dtype="flaot32"), ValueError, ["dtype", "'flaot32'"]),
+    ("two shapes for one input", lambda: Input((3,), batch_shape=(None, 3)), ValueError, ["batch_shape"]),
+    ("an unknown policy", lambda: Dense(3, dtype="float16"), ValueError, ["dtype", "'float16'"]),
+    # training
+    ("epochs before the first", fit(regressor, X, Y, epochs=-1), ValueError, ["epochs", "-1"]),
+    ("an initial epoch before the first", fit(regressor, X, Y, initial_epoch=-5), ValueError, ["initial_epoch", "-5"]),
+    ("validation_split as text", fit(regressor, X, Y, validation_split="0.2"), ValueError,
+     ["validation_split", "'0.2'"]),
+    ("validation in no epoch", fit(regressor, X, Y, validation_split=0.2, validation_freq=0), ValueError,
+     ["validation_freq", "0"]),
+    ("shuffle as text", fit(regressor, X, Y, shuffle="batchwise"), ValueError, ["shuffle", "'batchwise'"]),
+    ("a negative queue", fit(regressor, X, Y, max_queue_size=-1), ValueError, ["max_queue_size", "-1"]),
+    ("a function as a callback", fit(regressor, X, Y, callbacks=[print]), TypeError, ["LambdaCallback"]),
+    ("a name as a callback", fit(regressor, X, Y, callbacks="early"), TypeError, ["callbacks", "'early'"]),
+    ("negative weights", fit(regressor, X, Y, sample_weight=np.arange(40) - 1), ValueError,
+     ["sample_weight is negative in row 0"]),
+    ("a negative class weight", fit(classifier, X, IDS, class_weight={0: -1, 1: 1, 2: 1}), ValueError,
+     ["class 0", "-1"]),
+    ("class weights of names", fit(classifier, X, IDS, class_weight={"cat": 1}), TypeError, ["class id", "'cat'"]),
+    ("class weights of a regression", fit(regressor, X, Y, class_weight={0: 1.0}), ValueError,
+     ["class ids", "sample_weight"]),
+    ("patience of less than nothing", lambda: callbacks.EarlyStopping(patience=-1), ValueError, ["patience", "-1"]),
+    ("a loss of a number", fit(lambda: _loss(lambda y, p: 3.0), X, Y), TypeError, ["loss", "pylearn.ops", "float"]),
+    ("a loss of nothing", fit(lambda: _loss(lambda y, p: None), X, Y), TypeError, ["loss", "returned nothing"]),
+    ("a loss of NumPy", fit(lambda: _loss(lambda y, p: np.mean(p.numpy())), X, Y), TypeError, ["loss", "pylearn.ops"]),
+    ("a loss of one argument", fit(lambda: _loss(lambda y: y), X, Y), TypeError, ["(y_true, y_pred)"]),
+    ("a metric of nothing", fit(lambda: regressor(metrics=[lambda y, p: None]), X, Y), TypeError,
+     ["metric", "returned nothing"]),
+    ("a decay below 0", lambda: schedules.ExponentialDecay(0.1, 10, -1), ValueError, ["decay_rate", "-1"]),
+    ("weights that are one number", lambda: regressor().set_weights(1), TypeError, ["list of arrays", "int"]),
+    ("sequences of text", lambda: pad_sequences(["ab", "c"]), ValueError, ["sequences[0]", "'ab'", "Tokenizer"]),
+    # files
+    ("a folder in place of a file", lambda: regressor().save("/"), IsADirectoryError, ["folder"]),
+    ("a folder that is not there", lambda: regressor().save("/nowhere/m.pylearn"), FileNotFoundError, ["/nowhere"]),
+    ("a file cut short", lambda: _damaged(0.5), ValueError, ["m.pylearn", "damaged"]),
+    ("a file without its end", lambda: _damaged(0.99), ValueError, ["m.pylearn", "damaged"]),
+    ("an empty file", lambda: _damaged(0.0), ValueError, ["m.pylearn", "damaged"]),
+    ("weights of another network", lambda: _damaged(1.0, classifier), ValueError, ["m.pylearn", "does not fit"]),
+    ("a model without shapes to a file", lambda: Sequential([Dense(3)]).save("m.pylearn"), ValueError,
+     ["not built", "input_shape"]),
 ]  # fmt: skip
 
 
@@ -194,6 +272,31 @@ def _compiled(*made):
     model = Sequential(list(made))
     model.compile("sgd", "mse")
     return model
+
+
+def _twice(layer, first, second):
+    layer(np.ones(first))
+    layer(np.ones(second))
+
+
+def _layer(function):
+    return type("Custom", (layers.Layer,), {"call": lambda self, x: function(x)})()
+
+
+def _loss(loss):
+    model = Sequential([Dense(1, input_shape=(4,))])
+    model.compile("sgd", loss)
+    return model
+
+
+def _damaged(part, into=None):
+    """Reads a file of which this part is left, as a model or as the weights of another."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "m.pylearn"
+        regressor().save(path)
+        content = path.read_bytes()
+        path.write_bytes(content[: int(len(content) * part)])
+        return pylearn.models.load_model(path) if into is None else into().load_weights(path)
 
 
 def _forgetful():
@@ -212,6 +315,42 @@ def test_a_wrong_call_says_what_is_wrong(call, error, words):
     missing = [word for word in words if word not in message]
     assert not missing, f"{message!r} lacks {missing}"
     assert "\n" not in message and len(message) < 500
+
+
+@pytest.mark.parametrize("make, y, words", [
+    (lambda: classifier("binary_crossentropy", 1, None), IDS % 2, ["probability", "linear", "sigmoid"]),
+    (lambda: classifier("categorical_crossentropy", 3, None), ONE_HOT, ["sum to 1", "linear", "softmax"]),
+    (lambda: classifier(losses.CategoricalCrossentropy(from_logits=True)), ONE_HOT, ["from_logits", "twice"]),
+    (lambda: classifier("sparse_categorical_crossentropy", 1), IDS * 0, ["softmax over one output"]),
+])  # fmt: skip
+def test_a_loss_that_does_not_fit_the_head_is_said_once(make, y, words):
+    model = make()
+    with pytest.warns(UserWarning) as caught:
+        model.fit(X, y, verbose=0)
+        model.fit(X, y, verbose=0)
+    (message,) = (str(w.message) for w in caught)
+    assert all(word in message for word in words), message
+
+
+def test_heads_that_fit_are_not_remarked_on():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        classifier().fit(X, IDS, verbose=0)
+        classifier("binary_crossentropy", 1, "sigmoid").fit(X, IDS % 2, verbose=0)
+        classifier(losses.BinaryCrossentropy(from_logits=True), 1, None).fit(X, IDS % 2, verbose=0)
+        regressor().fit(X, Y, verbose=0)
+
+
+def test_an_evaluation_that_is_not_finite_says_where():
+    with pytest.warns(UserWarning, match="the loss of this evaluation is nan: x is not finite in row 6"):
+        regressor().evaluate(with_bad_row(X, 6), Y, verbose=0)
+    with pytest.warns(UserWarning, match="is nan: y is not finite in row 2"):
+        regressor().fit(X, Y, validation_data=(X, with_bad_row(Y, 2)), verbose=0)
+
+
+def test_rows_that_are_not_finite_cannot_be_learned():
+    check = regressor().overfit_check(with_bad_row(X, 8), Y)
+    assert check.verdict == "not finite" and "row 8" in check.sentence
 
 
 def test_there_are_many():

@@ -5,11 +5,11 @@ An adversarial example differs from x by at most ε in every value, in the direc
 >>> from pylearn import adversarial
 >>> adversarial.FGSM(0.1)
 FGSM(eps=0.1, clip=(0.0, 1.0))
+
+``model.fit(x, y, adversarial=FGSM(0.1))`` trains on them.
 """
 
-from pylearn._lazy import attach
+from pylearn.adversarial.attacks import FGSM, PGD, fgsm, pgd
+from pylearn.training.adversaries import training
 
-_NAMES = {"FGSM": "attacks", "PGD": "attacks", "fgsm": "attacks", "pgd": "attacks", "training": "defence"}
-
-__all__ = list(_NAMES)
-__getattr__, __dir__ = attach(__name__, sorted(set(_NAMES.values())), _NAMES)
+__all__ = ["FGSM", "PGD", "fgsm", "pgd", "training"]

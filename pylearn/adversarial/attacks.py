@@ -6,7 +6,6 @@ A. Madry et al. (2018), "Towards deep learning models resistant to adversarial a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,10 +13,10 @@ import numpy as np
 from pylearn import _core, ops, random
 from pylearn._core import Tensor
 from pylearn.models import Model
+from pylearn.training.adversaries import Slope, check_input, slope_of
 from pylearn.training.feed import prepare
 
 Clip = tuple[float, float] | None
-Slope = Callable[[Tensor], Tensor]  # x to the gradient of the loss by it
 
 
 class FGSM:
@@ -122,28 +121,6 @@ def attack(model: Model, x: Any, y: Any, how: FGSM, batch_size: int = 256) -> np
         )
         out[begin : begin + batch_size] = how(inputs, slope_of(model, targets)).numpy()
     return out
-
-
-def slope_of(model: Model, y: Sequence[Tensor]) -> Slope:
-    """The gradient of the model's loss by its input, in inference mode, for these targets."""
-
-    def slope(x: Tensor) -> Tensor:
-        watched = _core.watch(_core.detach(x))
-        with _core.grad_scope():
-            predicted, masks, penalties = model.run_collecting([watched], False)
-            total, _ = model.compiled("an attack").loss_of(y, predicted, [], masks, penalties)
-        return _core.gradients(total, [watched])[0]
-
-    return slope
-
-
-def check_input(model: Model) -> None:
-    places = model.input_places() or []
-    if len(places) != 1 or not places[0].dtype.startswith("float"):
-        raise ValueError(
-            f"adversarial examples need a model with one input of real numbers; {model.name} has "
-            f"{', '.join(f'{place.name} ({place.dtype})' for place in places)}"
-        )
 
 
 def _positive(name: str, value: float) -> float:

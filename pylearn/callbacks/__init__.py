@@ -10,7 +10,7 @@ from pylearn.callbacks.control import (
     TerminateOnNaN,
 )
 from pylearn.callbacks.record import BackupAndRestore, CSVLogger
-from pylearn.callbacks.wandb import WandbCallback
+from pylearn.callbacks.wandb import LocalRun, WandbCallback
 from pylearn.training import Callback, CallbackList, History, ProgressBar
 
 ALL: list[type[Callback]] = [
@@ -20,6 +20,6 @@ ALL: list[type[Callback]] = [
 
 __all__ = [
     "ALL", "BackupAndRestore", "CSVLogger", "Callback", "CallbackList", "EarlyStopping", "History", "LambdaCallback",
-    "LearningRateScheduler", "ModelCheckpoint", "ProgressBar", "ReduceLROnPlateau", "SwapEMAWeights",
+    "LearningRateScheduler", "LocalRun", "ModelCheckpoint", "ProgressBar", "ReduceLROnPlateau", "SwapEMAWeights",
     "TerminateOnNaN", "WandbCallback",
 ]  # fmt: skip

@@ -31,6 +31,17 @@ def grows(monitor: str, mode: str, owner: str) -> bool:
     return any(name == word or name.endswith("_" + word) or word in name for word in _GROWING)
 
 
+def epochs(owner: str, patience: Any) -> int:
+    """``patience`` as a number of epochs.
+
+    Raises:
+        ValueError: not a whole number ≥ 0.
+    """
+    if isinstance(patience, bool) or not isinstance(patience, (int, np.integer)) or patience < 0:
+        raise ValueError(f"{owner}: patience must be a whole number ≥ 0, got {patience!r}")
+    return int(patience)
+
+
 class _Monitor(Callback):
     """What callbacks that watch one value share."""
 
@@ -80,7 +91,8 @@ class EarlyStopping(_Monitor):
         start_from_epoch: int = 0, **kwargs: Any,
     ) -> None:  # fmt: skip
         super().__init__(monitor, mode, **kwargs)
-        self.min_delta, self.patience, self.verbose = abs(float(min_delta)), int(patience), verbose
+        self.min_delta, self.verbose = abs(float(min_delta)), verbose
+        self.patience = epochs("EarlyStopping", patience)
         self.baseline, self.restore_best_weights = baseline, restore_best_weights
         self.start_from_epoch = int(start_from_epoch)
         self.best, self.best_epoch, self.stopped_epoch, self.wait = self._worst, 0, 0, 0
@@ -260,7 +272,8 @@ class ReduceLROnPlateau(_Monitor):
         super().__init__(monitor, mode, **kwargs)
         if not 0.0 < factor < 1.0:
             raise ValueError(f"ReduceLROnPlateau: factor must be in (0, 1), got {factor}")
-        self.factor, self.patience, self.verbose = float(factor), int(patience), verbose
+        self.factor, self.verbose = float(factor), verbose
+        self.patience = epochs("ReduceLROnPlateau", patience)
         self.min_delta, self.cooldown, self.min_lr = float(min_delta), int(cooldown), float(min_lr)
         self.best, self.wait, self.cooldown_counter = self._worst, 0, 0
 

@@ -22,7 +22,13 @@ FOLDER = "pylearn_runs"
 
 
 class LocalRun:
-    """A run as files: ``<folder>/<time>-<number>/log.jsonl``, one JSON object per line."""
+    """A run as files: ``<folder>/<time>-<number>/log.jsonl``, one JSON object per line.
+
+    ``callback.run = LocalRun(folder)`` keeps a ``WandbCallback``'s record in files where wandb is installed too.
+
+    Args:
+        folder: ``$PYLEARN_RUNS`` or ``./pylearn_runs`` by default.
+    """
 
     def __init__(self, folder: str | os.PathLike[str] | None = None) -> None:
         root = Path(folder or os.environ.get("PYLEARN_RUNS") or FOLDER)

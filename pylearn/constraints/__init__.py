@@ -133,6 +133,8 @@ def _size(name: str, value: float) -> float:
 
 
 ALL: list[type[Constraint]] = [MaxNorm, NonNeg, UnitNorm, MinMaxNorm]
+max_norm, non_neg, unit_norm, min_max_norm = MaxNorm, NonNeg, UnitNorm, MinMaxNorm
+
 _TABLE: dict[str, Any] = {
     **{c.__name__: c for c in ALL},
     "max_norm": MaxNorm, "non_neg": NonNeg, "unit_norm": UnitNorm, "min_max_norm": MinMaxNorm,
@@ -155,4 +157,7 @@ def get(identifier: Any) -> Callable[[Any], Any] | None:
     raise TypeError(f"a constraint must be a name, an object or None, got {identifier!r}")
 
 
-__all__ = ["ALL", "Constraint", "MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm", "get"]
+__all__ = [
+    "ALL", "Constraint", "MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm", "get", "max_norm", "min_max_norm", "non_neg",
+    "unit_norm",
+]  # fmt: skip

@@ -8,7 +8,7 @@ from typing import Any
 
 def score(what: str, value: float, course: float, tolerance: float) -> None:
     """A result and the number it must be, for the default arguments."""
-    _line(what, value, abs(value - course) <= tolerance, f"must be {course:g} ± {tolerance:g}")
+    _line(what, value, abs(value - course) <= tolerance, f"must be {_number(course)} ± {tolerance:g}")
 
 
 def at_least(what: str, value: float, floor: float) -> None:
@@ -22,8 +22,12 @@ def at_most(what: str, value: float, ceiling: float) -> None:
 
 
 def _line(what: str, value: float, reached: bool, bar: str) -> None:
-    shown = f"{value:,.0f}" if float(value).is_integer() and abs(value) >= 10 else f"{value:.4g}"
-    print(f"{what:<44}{shown:>9}   ({bar}{'' if reached else ': NOT reached'})")
+    print(f"{what:<44}{_number(value, 4):>9}   ({bar}{'' if reached else ': NOT reached'})")
+
+
+def _number(value: float, digits: int = 6) -> str:
+    whole = float(value).is_integer() and abs(value) >= 10
+    return f"{value:,.0f}" if whole else f"{value:.{digits}g}"
 
 
 def picture(path: str | None, draw: Callable[..., Any], *args: Any, **kwargs: Any) -> None:

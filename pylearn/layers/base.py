@@ -215,6 +215,21 @@ class Layer:
         return [w for w in self.weights if id(w) not in trained]
 
     @property
+    def variables(self) -> list[Tensor]:
+        """Keras' name for ``weights``."""
+        return self.weights
+
+    @property
+    def trainable_variables(self) -> list[Tensor]:
+        """Keras' name for ``trainable_weights``."""
+        return self.trainable_weights
+
+    @property
+    def non_trainable_variables(self) -> list[Tensor]:
+        """Keras' name for ``non_trainable_weights``."""
+        return self.non_trainable_weights
+
+    @property
     def losses(self) -> list[Tensor]:
         """Penalties: on weights, computed now, and those of the last call."""
         return [*self.weight_losses(), *self._losses, *(p for s in self._sublayers for p in s._losses)]
@@ -235,6 +250,8 @@ class Layer:
             ValueError: not as many, or other shapes; names the weight.
         """
         mine = self.weights
+        if not isinstance(weights, (list, tuple)):
+            raise TypeError(f"{self.name}: set_weights takes a list of arrays, got {type(weights).__name__}")
         if len(weights) != len(mine):
             hint = "" if self.built else " (it is not built yet: give input_shape, or call it on data first)"
             raise ValueError(f"{self.name} has {len(mine)} weights, got {len(weights)}{hint}")
@@ -319,10 +336,22 @@ class Layer:
             raise
         finally:
             here.inside -= 1
+        if type(y) is not Tensor:
+            self._check_outputs(y)
         if self.activity_regularizer is not None:
             for out in structure.leaves(y):
                 self.add_loss(self.activity_regularizer(out) / max(1, out.shape[0]))
         return y
+
+    def _check_outputs(self, y: Any) -> None:
+        """Raises TypeError where ``call`` returned something else than Tensors: no gradient would pass it."""
+        for out in structure.leaves(y):
+            if not isinstance(out, (Tensor, CSR)):
+                got = "nothing (None)" if out is None else f"a {type(out).__name__}"
+                raise TypeError(
+                    f"{self.name}: call must return a Tensor made with pylearn.ops, so that gradients pass it, but "
+                    f"returned {got}"
+                )
 
     def ensure_built(self, input_shape: Any) -> None:
         """Builds once; ``built`` is True afterwards."""
@@ -474,10 +503,11 @@ class Layer:
     def constructor_config(self) -> dict[str, Any]:
         """The arguments the layer was made with."""
         args, kwargs = self.__dict__["_arguments"]
-        bound = inspect.signature(type(self).__init__).bind(None, *args, **kwargs)
+        signature = inspect.signature(type(self).__init__)
         config: dict[str, Any] = {}
-        for key, value in list(bound.arguments.items())[1:]:
-            config.update(value if isinstance(value, dict) and key == "kwargs" else {key: value})
+        for key, value in list(signature.bind(None, *args, **kwargs).arguments.items())[1:]:
+            rest = signature.parameters[key].kind is inspect.Parameter.VAR_KEYWORD
+            config.update(value if rest else {key: value})
         return config
 
     @classmethod

@@ -23,11 +23,11 @@ def sizes_of(owner: str, argument: str, value: Any, rank: int, least: int = 1) -
             else (operator.index(value),) * rank
         )
     except TypeError:
-        raise TypeError(
-            f"{owner}: {argument} must be a whole number or {rank} of them, got {value!r}"
-        ) from None
+        several = f" or {rank} of them" if rank > 1 else ""
+        raise TypeError(f"{owner}: {argument} must be a whole number{several}, got {value!r}") from None
     if len(sizes) != rank or min(sizes) < least:
-        raise ValueError(f"{owner}: {argument} must be {rank} whole number(s) ≥ {least}, got {value!r}")
+        several = f" or {rank} of them" if rank > 1 else ""
+        raise ValueError(f"{owner}: {argument} must be a whole number ≥ {least}{several}, got {value!r}")
     return sizes
 
 

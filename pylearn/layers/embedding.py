@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pylearn import ops
+from pylearn import _core, ops
 from pylearn.layers.base import Layer, Shape
 from pylearn.layers.convolutional import sizes_of
 from pylearn.validation import check_ids
@@ -29,6 +29,7 @@ class Embedding(Layer):
 
     Raises:
         IndexError: an id out of range; names its row and column, the id and input_dim.
+        ValueError: an id that is not a whole number.
 
     >>> import numpy as np
     >>> Embedding(5, 2, embeddings_initializer="ones")(np.array([[1, 4]])).shape
@@ -60,7 +61,11 @@ class Embedding(Layer):
         self.embeddings = self.weight_for("embeddings", (self.input_dim, self.output_dim))
 
     def call(self, x: Any) -> Any:
-        ids = x if x.dtype.kind in "iu" else ops.cast(x, "int64")
+        ids = x
+        if x.dtype.kind not in "iu":
+            if not _core.is_recording():
+                check_ids(x.numpy(), self.input_dim, self.name)
+            ids = ops.cast(x, "int64")
         try:
             return ops.embedding(ids, self.embeddings)
         except IndexError:

@@ -14,6 +14,16 @@ from pylearn.layers.naming import unique
 _DTYPES = ("float32", "float64", "int32", "int64", "uint8", "bool")
 
 
+def _dtype(given: Any) -> str:
+    try:
+        name = np.dtype(given).name
+    except TypeError:
+        name = ""
+    if name not in _DTYPES:
+        raise ValueError(f"Input: dtype must be one of {', '.join(_DTYPES)}, got {given!r}")
+    return name
+
+
 class InputLayer(Layer):
     """An input of a model.
 
@@ -39,9 +49,7 @@ class InputLayer(Layer):
         super().__init__(name=name or unique("InputLayer"), **kwargs)
         self.shape = symbolic.row_shape(shape, "Input", "shape")
         self.batch_size = batch_size
-        self.input_dtype = np.dtype(dtype or self.dtype).name
-        if self.input_dtype not in _DTYPES:
-            raise ValueError(f"Input: dtype must be one of {_DTYPES}, got {dtype!r}")
+        self.input_dtype = _dtype(dtype or self.dtype)
         self.built = True
         place = symbolic.SymbolicTensor((batch_size, *self.shape), self.input_dtype, name=self.name)
         symbolic.Node(self, [], place, (), {})
@@ -71,6 +79,7 @@ def Input(
         batch_size: fixed number of rows, else any.
         dtype: data is cast to it; ``"float32"`` unless the global policy is float64.
         name: key for dicts of arrays.
+        batch_shape: batch_size and shape in one, such as ``(None, 28, 28)``.
 
     Raises:
         TypeError: an argument that is not supported.
@@ -78,6 +87,11 @@ def Input(
     >>> Input(shape=(28, 28)).shape
     (None, 28, 28)
     """
+    batch_shape = kwargs.pop("batch_shape", None)
+    if batch_shape is not None:
+        if shape is not None or batch_size is not None:
+            raise ValueError("Input: give shape and batch_size, or batch_shape")
+        batch_size, *shape = symbolic.row_shape(batch_shape, "Input", "batch_shape")
     if kwargs:
-        registry.reject_names("Input", kwargs, ("shape", "batch_size", "dtype", "name"))
+        registry.reject_names("Input", kwargs, ("shape", "batch_size", "dtype", "name", "batch_shape"))
     return InputLayer(shape, batch_size, dtype, name).output

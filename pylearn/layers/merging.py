@@ -224,3 +224,51 @@ class Dot(Layer):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "axes": self.axes, "normalize": self.normalize}
+
+
+# -- Keras' short forms: the layer, made and called ---------------------------------------------------------------
+
+
+def add(inputs: list[Any], **kwargs: Any) -> Any:
+    """``Add(**kwargs)(inputs)``
+
+    >>> from pylearn.layers import Input
+    >>> add([Input((4,)), Input((4,))]).shape
+    (None, 4)
+    """
+    return Add(**kwargs)(inputs)
+
+
+def subtract(inputs: list[Any], **kwargs: Any) -> Any:
+    """``Subtract(**kwargs)(inputs)``"""
+    return Subtract(**kwargs)(inputs)
+
+
+def multiply(inputs: list[Any], **kwargs: Any) -> Any:
+    """``Multiply(**kwargs)(inputs)``"""
+    return Multiply(**kwargs)(inputs)
+
+
+def average(inputs: list[Any], **kwargs: Any) -> Any:
+    """``Average(**kwargs)(inputs)``"""
+    return Average(**kwargs)(inputs)
+
+
+def maximum(inputs: list[Any], **kwargs: Any) -> Any:
+    """``Maximum(**kwargs)(inputs)``"""
+    return Maximum(**kwargs)(inputs)
+
+
+def minimum(inputs: list[Any], **kwargs: Any) -> Any:
+    """``Minimum(**kwargs)(inputs)``"""
+    return Minimum(**kwargs)(inputs)
+
+
+def concatenate(inputs: list[Any], axis: int = -1, **kwargs: Any) -> Any:
+    """``Concatenate(axis, **kwargs)(inputs)``"""
+    return Concatenate(axis, **kwargs)(inputs)
+
+
+def dot(inputs: list[Any], axes: Any = -1, **kwargs: Any) -> Any:
+    """``Dot(axes, **kwargs)(inputs)``"""
+    return Dot(axes, **kwargs)(inputs)

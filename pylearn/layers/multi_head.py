@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pylearn import ops
+from pylearn import _core, ops
 from pylearn._core import asarray
 from pylearn.layers.attention import causal
 from pylearn.layers.convolutional import sizes_of
@@ -15,16 +15,67 @@ from pylearn.layers.products import linear
 from pylearn.mixed_precision import DTypePolicy
 
 
-class KeyValueCache(NamedTuple):
-    """Keys (N, S, heads, key_dim) and values (N, S, heads, value_dim) of the steps so far."""
-
+class _KeysAndValues(NamedTuple):
     keys: Any
     values: Any
+
+
+class KeyValueCache(_KeysAndValues):
+    """Keys (N, S, heads, key_dim) and values (N, S, heads, value_dim) of the steps so far.
+
+    They are the beginning of arrays with room for more steps, which the caches of one generation share. A cache stays
+    as it is when steps are added to it: going on from one cache twice gives two generations that know nothing of each
+    other.
+    """
+
+    _room: _Room | None = None
 
     @property
     def steps(self) -> int:
         """How many steps it holds."""
         return int(self.keys.shape[1])
+
+    def extended(self, keys: Any, values: Any) -> KeyValueCache:
+        """These steps and those given after them."""
+        added = _KeysAndValues(keys, values)
+        if _core.is_recording() or _core.grad_enabled():  # neither follows a place written twice
+            return KeyValueCache(*(ops.concatenate(pair, axis=1) for pair in zip(self, added, strict=True)))
+        end = self.steps + keys.shape[1]
+        room = self._room
+        if room is None or room.filled != self.steps or room.steps < end:
+            room = _Room(added, max(2 * end, _FIRST))
+            room.add(self)
+        room.add(added)
+        return room.cache()
+
+
+_FIRST = 16  # steps that a cache has room for at first
+
+
+class _Room:
+    """Arrays for keys and values of more steps than there are; twice as many each time they do not suffice.
+
+    Args:
+        like: of the sizes that the arrays have besides the steps.
+        steps: how many they have room for.
+    """
+
+    def __init__(self, like: _KeysAndValues, steps: int) -> None:
+        self.arrays = [
+            asarray(np.zeros((array.shape[0], steps, *array.shape[2:]), array.dtype)) for array in like
+        ]
+        self.steps, self.filled = steps, 0
+
+    def add(self, more: _KeysAndValues) -> None:
+        begin, self.filled = self.filled, self.filled + more.keys.shape[1]
+        for array, new in zip(self.arrays, more, strict=True):
+            array[:, begin : self.filled] = new
+
+    def cache(self) -> KeyValueCache:
+        """What has been added until now."""
+        made = KeyValueCache(*(array[:, : self.filled] for array in self.arrays))
+        made._room = self
+        return made
 
 
 class MultiHeadAttention(Noisy):
@@ -140,14 +191,23 @@ class MultiHeadAttention(Noisy):
                         f"{self.name}: expected {kernel.shape[0]} features of the {what}, got shape {shape}"
                     )
 
-    def empty_cache(self, rows: int) -> KeyValueCache:
+    def empty_cache(self, rows: int, max_length: int = _FIRST) -> KeyValueCache:
         """A cache of no steps, to begin with.
 
         Args:
             rows: size of the batches.
+            max_length: how many steps to make room for at once. More are no error: the room doubles whenever it does
+                not suffice.
+
+        Raises:
+            ValueError: sizes below 1.
         """
+        rows, room = (
+            sizes_of("empty_cache", name, value, 1)[0]
+            for name, value in (("rows", rows), ("max_length", max_length))
+        )
         sizes = ((rows, 0, self.num_heads, n) for n in (self.key_dim, self.value_dim))
-        return KeyValueCache(*(asarray(np.zeros(size, self.dtype)) for size in sizes))
+        return _Room(_KeysAndValues(*(np.zeros(size, self.dtype) for size in sizes)), room).cache()
 
     def call(
         self, x: Any, training: bool = False, mask: Any = None, attention_mask: Any = None,
@@ -162,13 +222,15 @@ class MultiHeadAttention(Noisy):
         earlier = 0
         if cache is not None:
             earlier = cache.steps
-            k, v = (ops.concatenate([old, new], axis=1) for old, new in zip(cache, (k, v), strict=True))
+            self._check_cache(cache, k, v)
+            cache = cache.extended(k, v)
+            k, v = cache
         masks = list(mask) if isinstance(mask, list | tuple) else [mask, *[None] * (len(x) - 1)]
         given = [query_mask if query_mask is not None else masks[0], value_mask if value_mask is not None else masks[1],
                  key_mask if key_mask is not None else (masks[2] if len(masks) > 2 else None)]  # fmt: skip
         keep = self._visible(given, attention_mask, q.shape, k.shape)
         whole = use_causal_mask and earlier == 0  # the op's own causal mask counts from the beginning of both
-        if use_causal_mask and not whole:
+        if use_causal_mask and not whole and q.shape[1] > 1:  # one step comes after all of the others
             keep = _both(keep, causal(q.shape[1], k.shape[1], earlier))
         if return_attention_scores:
             y, weights = self._with_weights(
@@ -186,9 +248,18 @@ class MultiHeadAttention(Noisy):
         )
         more = [
             *([weights] if return_attention_scores else []),
-            *([KeyValueCache(k, v)] if cache is not None else []),
+            *([cache] if cache is not None else []),
         ]
         return [y, *more] if more else y
+
+    def _check_cache(self, cache: KeyValueCache, k: Any, v: Any) -> None:
+        for held, new in zip(cache, (k, v), strict=True):
+            if (held.shape[0], *held.shape[2:]) != (new.shape[0], *new.shape[2:]) or held.dtype != new.dtype:
+                raise ValueError(
+                    f"{self.name}: the cache is of {held.shape[0]} rows and heads {held.shape[2:]} {held.dtype}, this "
+                    f"call of {new.shape[0]} rows and heads {new.shape[2:]} {new.dtype}; begin with "
+                    f"empty_cache(rows={new.shape[0]}) of this layer"
+                )
 
     def _visible(self, masks: list[Any], attention_mask: Any, q: Any, k: Any) -> Any:
         """Where queries may look, broadcastable to (N, H, T, S), or None for everywhere."""

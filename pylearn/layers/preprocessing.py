@@ -128,7 +128,13 @@ class Normalization(Layer):
         one = isinstance(data, (np.ndarray, Tensor)) or hasattr(data, "__array__")
         count, mean, spread = 0, np.zeros(()), np.zeros(())
         for batch in [data] if one else _batches(data):
-            rows = np.asarray(batch.numpy() if isinstance(batch, Tensor) else batch, "float64")
+            try:
+                rows = np.asarray(batch.numpy() if isinstance(batch, Tensor) else batch, "float64")
+            except (TypeError, ValueError):
+                raise TypeError(f"{self.name}: adapt takes rows of numbers, got {str(batch)[:60]}") from None
+            if not np.isfinite(rows).all():
+                row = int(np.argmin(np.isfinite(rows.reshape(len(rows), -1)).all(1)))
+                raise ValueError(f"{self.name}: adapt was given data that are not finite in row {row}")
             if rows.ndim == 1:
                 rows = rows[:, None]
             self.ensure_built((None, *rows.shape[1:]))

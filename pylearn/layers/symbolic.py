@@ -78,6 +78,8 @@ def call(layer: Layer, x: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
             )
     shapes = structure.transform(lambda t: t.shape, x)
     layer.ensure_built(shapes)
+    if layer._nodes and not args and structure.leaves(layer._nodes[0].inputs):
+        _check_again(layer, shapes)
     kwargs = {key: value for key, value in kwargs.items() if value is not None}
     # what a call asks for (attention scores) may decide the outputs
     asked = {k: v for k, v in kwargs.items() if k in registry.argument_names(layer.compute_output_shape)}
@@ -85,6 +87,24 @@ def call(layer: Layer, x: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
     outputs = map_shapes(lambda s: SymbolicTensor(tuple(s), layer.dtype), shape)
     Node(layer, x, outputs, args, kwargs)
     return outputs
+
+
+def _check_again(layer: Layer, shapes: Any) -> None:
+    """A layer that is used again must be able to take these shapes.
+
+    Raises:
+        ValueError: it was built for others; names both.
+    """
+    before = structure.transform(lambda t: t.shape, layer._nodes[0].inputs)
+    if structure_of_shapes(before) == structure_of_shapes(shapes) or not layer._own_trainable:
+        return
+    try:
+        shape_by_trial(layer, shapes)
+    except (ValueError, TypeError) as error:
+        raise ValueError(
+            f"{layer.name}: the layer was built for inputs of shape {before} and cannot take {shapes}: make another "
+            "layer for those"
+        ) from error
 
 
 def shape_by_trial(layer: Layer, shapes: Any) -> Any:

@@ -93,9 +93,18 @@ class FunctionLoss(Loss):
     def __init__(self, function: Callable[..., Any], name: str | None = None, **kwargs: Any) -> None:
         super().__init__(name=name or getattr(function, "__name__", "loss"), **kwargs)
         self.function = function
+        self._fits = registry.takes_two(function)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        return self.function(y_true, y_pred)
+        if not self._fits:
+            raise TypeError(f"the loss {self.name!r} must be a function of (y_true, y_pred)")
+        values = self.function(y_true, y_pred)
+        if not isinstance(values, Tensor):
+            raise TypeError(
+                f"the loss {self.name!r} must return a Tensor made with pylearn.ops, so that gradients pass it, but "
+                f"returned {'nothing (None)' if values is None else f'a {type(values).__name__}'}"
+            )
+        return values
 
 
 class _Formula(Loss):

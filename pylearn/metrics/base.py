@@ -97,6 +97,20 @@ class Metric:
         self._variables.append(variable)
         return variable
 
+    def add_weight(
+        self, shape: Sequence[int] = (), initializer: Any = None, dtype: Any = None, name: str | None = None
+    ) -> Tensor:  # fmt: skip
+        """Keras' name for ``add_variable``. State is float64 and begins with zeros, whatever ``dtype`` says.
+
+        Raises:
+            ValueError: an initializer other than zeros.
+        """
+        if initializer not in (None, "zeros", "zero", "Zeros") and type(initializer).__name__ != "Zeros":
+            raise ValueError(
+                f"{self.name}: state of a metric begins with zeros, got initializer={initializer!r}"
+            )
+        return self.add_variable(() if shape is None else shape, name)
+
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Takes in a batch."""
         raise TypeError(f"{type(self).__name__} has no update_state: write one")
@@ -209,5 +223,11 @@ class FunctionMetric(MeanOverRows):
         self.function = function
 
     def values(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        if not registry.takes_two(self.function):
+            raise TypeError(f"the metric {self.name!r} must be a function of (y_true, y_pred)")
         out = self.function(y_true, y_pred)
+        if out is None:
+            raise TypeError(
+                f"the metric {self.name!r} must return a value per row or a number, but returned nothing (None)"
+            )
         return out if isinstance(out, Tensor) else asarray(np.asarray(out, "float64"))

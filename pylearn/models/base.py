@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import os
 from collections.abc import Callable, Sequence
@@ -23,7 +24,8 @@ class Model(Trainer):
 
     ``Model(inputs=…, outputs=…)`` takes symbolic tensors (or lists or dicts of them) and returns a functional model.
     A subclass makes layers in ``__init__`` and writes ``call(self, x, training=False)``; it is built by its first data.
-    It may also write how it is trained: ``train_step`` and ``test_step``.
+    It may also write how it is trained: ``train_step`` and ``test_step``. A subclass without a ``call`` is made from
+    inputs and outputs, like ``Model`` itself.
 
     Args:
         inputs: what ``Input`` returned.
@@ -44,8 +46,16 @@ class Model(Trainer):
         return super().__new__(cls, *args, **kwargs)
 
     def __init__(self, *args: Any, name: str | None = None, **kwargs: Any) -> None:
-        if args:
-            raise TypeError(f"{type(self).__name__}() takes no positional arguments here")
+        if (args or "inputs" in kwargs or "outputs" in kwargs) and not isinstance(self, Functional):
+            if type(self).call is not Layer.call:
+                raise TypeError(
+                    f"{type(self).__name__} is given inputs and outputs, and has a call of its own; leave out one"
+                )
+            made: Any = self
+            made.__class__ = _functional(made.__class__)
+            kwargs.update(zip(("inputs", "outputs", "name"), args, strict=False))
+            Functional.__init__(made, **{"name": name, **kwargs})
+            return
         super().__init__(name=name, **kwargs)
         self._row_shapes: Any = None  # of a subclassed model: shapes of its inputs, in their structure
         self._out_shapes: Any = None
@@ -206,7 +216,7 @@ class Model(Trainer):
     # -- files ------------------------------------------------------------------------------------
 
     def save(
-        self, path: str | os.PathLike[str], overwrite: bool = True, include_optimizer: bool = True
+        self, filepath: str | os.PathLike[str], overwrite: bool = True, include_optimizer: bool = True
     ) -> None:
         """Writes the whole model to one file: structure, weights, and what training needs to go on.
 
@@ -216,21 +226,21 @@ class Model(Trainer):
             FileExistsError: the file is there and ``overwrite`` is False.
             ValueError: something in the model cannot be saved, such as a lambda.
         """
-        saving.save_model(self, path, overwrite, include_optimizer)
+        saving.save_model(self, filepath, overwrite, include_optimizer)
 
-    def save_weights(self, path: str | os.PathLike[str], overwrite: bool = True) -> None:
+    def save_weights(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
         """Writes the weights, by path name, to one file."""
-        saving.save_weights(self, path, overwrite)
+        saving.save_weights(self, filepath, overwrite)
 
     def load_weights(
-        self, path: str | os.PathLike[str], by_name: bool = False, skip_mismatch: bool = False
+        self, filepath: str | os.PathLike[str], by_name: bool = False, skip_mismatch: bool = False
     ) -> None:
         """Reads weights from a file of ``save_weights`` or ``save``, of Keras, or of PyTorch.
 
         All weights are checked before the first is changed.
 
         Args:
-            path: the file. Besides our own: Keras' ``.weights.h5``, ``.keras`` and older ``.h5`` (with
+            filepath: the file. Besides our own: Keras' ``.weights.h5``, ``.keras`` and older ``.h5`` (with
                 ``pip install 'pylearn[keras]'``); ``.npz`` of ``np.savez(path, *model.get_weights())``; a torch
                 state_dict as ``.safetensors``, whose mapping ``pylearn.models.torch_weights`` describes.
             by_name: only layers that are called as in the file get weights; the others are left as they are.
@@ -239,7 +249,7 @@ class Model(Trainer):
         Raises:
             ValueError: damaged file, or weights of other names or shapes.
         """
-        saving.load_weights(self, path, by_name, skip_mismatch)
+        saving.load_weights(self, filepath, by_name, skip_mismatch)
 
     def restore(self, path: str | os.PathLike[str]) -> None:
         """Goes back to where training was when ``save`` wrote this file of the same model: weights, optimizer, and
@@ -256,6 +266,10 @@ class Model(Trainer):
         if type(self).get_config is Model.get_config:
             config.update(self.constructor_config())
         return config
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        return saving.graph_from_config(config, cls) if "calls" in config else super().from_config(config)
 
 
 def _pack_shapes(shapes: Any, flat: list[Any]) -> Any:
@@ -378,8 +392,13 @@ class Functional(Model):
         return self._out_shapes
 
     def get_config(self) -> dict[str, Any]:
-        return {"name": self.name, **self._dtype_config(), **saving.graph_config(self)}
+        own = {"name": self.name, **self._dtype_config()}
+        if type(self).__init__ is not Functional.__init__:  # a subclass that makes its graph itself
+            return {**own, **self.constructor_config()}
+        return {**own, **saving.graph_config(self)}
 
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
-        return saving.graph_from_config(config)
+
+@functools.cache
+def _functional(cls: Any) -> Any:
+    """The class with a graph: of models made from inputs and outputs of a subclass of ``Model``."""
+    return type(cls.__name__, (cls, Functional), {"__module__": cls.__module__, "__doc__": cls.__doc__})

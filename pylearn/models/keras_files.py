@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pylearn.layers.naming import budget
-from pylearn.models import keras_config, keras_weights
+from pylearn.models import keras_compile, keras_config, keras_weights
 from pylearn.models.loading import Loading
 
 _CONFIG, _WEIGHTS = "config.json", "model.weights.h5"
@@ -28,18 +28,23 @@ def load_weights(load: Loading, path: str | os.PathLike[str], archive: bool) -> 
         load.finish()
 
 
-def load_model(path: str | os.PathLike[str], archive: bool) -> Any:
-    """The model of a ``.keras`` file or of a whole-model ``.h5``; not compiled."""
+def load_model(path: str | os.PathLike[str], archive: bool, compiled: bool) -> Any:
+    """The model of a ``.keras`` file or of a whole-model ``.h5``; compiled where asked and possible."""
     source = os.fspath(path)
     with open(path, "rb") as file, _weights(file, source, archive) as opened:
         text = _member(file, source, _CONFIG) if archive else opened.attrs.get("model_config")
         if text is None:
             raise ValueError(f"{source} holds weights only; make the model, then load_weights")
         with budget(keras_weights.held(opened), source):
-            model = keras_config.model_from(_json(text, source), source)
+            config = _json(text, source)
+            model = keras_config.model_from(config, source)
         load = Loading(model, source)
         keras_weights.read(load, opened)
         load.finish()
+        if compiled and archive:
+            keras_compile.compile_as(model, config.get("compile_config"), source)
+        elif compiled and "training_config" in opened.attrs:
+            keras_compile.compile_as(model, _json(opened.attrs["training_config"], source), source)
     return model
 
 

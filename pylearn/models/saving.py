@@ -95,7 +95,8 @@ def graph_config(model: Functional) -> dict[str, Any]:
     }
 
 
-def graph_from_config(config: Mapping[str, Any]) -> Any:
+def graph_from_config(config: Mapping[str, Any], cls: type[Model] | None = None) -> Any:
+    """The model that ``graph_config`` described, of a class that is made from inputs and outputs."""
     made: list[Layer] = [layer_from_config(spec) for spec in config["layers"]]
     named = {layer.name: layer for layer in made}
     places: list[SymbolicTensor] = []
@@ -111,7 +112,7 @@ def graph_from_config(config: Mapping[str, Any]) -> Any:
     inputs = structure.transform(lambda i: places[i], config["inputs"])
     outputs = structure.transform(lambda i: places[i], config["outputs"])
     dtype = config.get("dtype", "float32")
-    return models.Functional(inputs, outputs, name=config.get("name"), dtype=dtype)
+    return (cls or models.Functional)(inputs, outputs, name=config.get("name"), dtype=dtype)
 
 
 def clone_model(model: Layer) -> Any:
@@ -372,12 +373,13 @@ def model_bytes(model: Model, include_optimizer: bool = True) -> bytes:
     return _pack(header, arrays)
 
 
-def load_model(path: str | os.PathLike[str], custom_objects: Any = None, compile: bool = True) -> Any:
-    """Reads a model that ``save`` wrote: weights, and training as it stood. Or one of Keras: structure and weights.
+def load_model(filepath: str | os.PathLike[str], custom_objects: Any = None, compile: bool = True) -> Any:
+    """Reads a model that ``save`` wrote: weights, and training as it stood. Or one that Keras wrote.
 
     Args:
-        path: the file. A ``.keras`` or whole-model ``.h5`` file of Keras 3 (with ``pip install 'pylearn[keras]'``)
-            gives a model that is not compiled; its layers must be among ours.
+        filepath: the file. Of a ``.keras`` or whole-model ``.h5`` file of Keras 3 (with ``pip install
+            'pylearn[keras]'``) the layers must be among ours; a loss, metric or optimizer that is not leaves the model
+            not compiled, with a warning that names it. The optimizer's state begins anew.
         custom_objects: your own classes and functions that the model uses: a dict by name, or a list.
         compile: restore optimizer, loss and metrics too.
 
@@ -387,11 +389,11 @@ def load_model(path: str | os.PathLike[str], custom_objects: Any = None, compile
     Raises:
         ValueError: damaged file (names it), a later format, or a class neither known nor given.
     """
-    kind = _kind(path)
+    kind = _kind(filepath)
     if kind in ("archive", "h5"):
         with registry.custom_objects(custom_objects):
-            return keras_files.load_model(path, archive=kind == "archive")
-    return model_from_bytes(_read(path), os.fspath(path), custom_objects, compile)
+            return keras_files.load_model(filepath, kind == "archive", compile)
+    return model_from_bytes(_read(filepath), os.fspath(filepath), custom_objects, compile)
 
 
 def model_from_bytes(content: bytes, source: str, custom_objects: Any = None, compile: bool = True) -> Any:

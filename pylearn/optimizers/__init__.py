@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pylearn import registry
+from pylearn.optimizers import schedules
 from pylearn.optimizers.base import Optimizer
 from pylearn.optimizers.rules import SGD, Adadelta, Adagrad, Adam, Adamax, AdamW, Lion, Nadam, RMSprop
 
@@ -44,4 +45,5 @@ __all__ = [
     "RMSprop",
     "Optimizer",
     "get",
+    "schedules",
 ]

@@ -82,7 +82,7 @@ class Adam(_Moments):
 
     def __init__(
         self, learning_rate: Rate = 0.001, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-7,
-        weight_decay: float | None = None, name: str | None = "adam", amsgrad: bool = False, **kwargs: Any,
+        amsgrad: bool = False, weight_decay: float | None = None, name: str | None = "adam", **kwargs: Any,
     ) -> None:  # fmt: skip
         self.amsgrad = bool(amsgrad)
         super().__init__(learning_rate, beta_1, beta_2, epsilon, weight_decay, name, **kwargs)
@@ -93,9 +93,9 @@ class AdamW(Adam):
 
     def __init__(
         self, learning_rate: Rate = 0.001, weight_decay: float | None = 0.004, beta_1: float = 0.9,
-        beta_2: float = 0.999, epsilon: float = 1e-7, name: str | None = "adamw", amsgrad: bool = False, **kwargs: Any,
+        beta_2: float = 0.999, epsilon: float = 1e-7, amsgrad: bool = False, name: str | None = "adamw", **kwargs: Any,
     ) -> None:  # fmt: skip
-        super().__init__(learning_rate, beta_1, beta_2, epsilon, weight_decay, name, amsgrad, **kwargs)
+        super().__init__(learning_rate, beta_1, beta_2, epsilon, amsgrad, weight_decay, name, **kwargs)
 
 
 class Adamax(_Moments):

@@ -66,7 +66,13 @@ def pad_sequences(
         kept = sequence[max(0, len(sequence) - length) :] if truncating == "pre" else sequence[:length]
         if not len(kept):
             continue
-        kept = np.asarray(kept, dtype=dtype)
+        try:
+            kept = np.asarray(kept, dtype=dtype)
+        except (TypeError, ValueError):
+            raise ValueError(
+                f"pad_sequences: sequences[{i}] cannot be {np.dtype(dtype)}: {str(sequence)[:40]!r}; a Tokenizer's "
+                "texts_to_sequences makes numbers of texts"
+            ) from None
         if kept.shape[1:] != row:
             raise ValueError(
                 f"pad_sequences: sequences[{i}] has rows of shape {kept.shape[1:]}, others {row}"

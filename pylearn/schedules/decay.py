@@ -42,7 +42,7 @@ class _ByRate(Schedule):
         super().__init__(**kwargs)
         self.initial_learning_rate = float(initial_learning_rate)
         self.decay_steps = positive("decay_steps", decay_steps)
-        self.decay_rate, self.staircase = float(decay_rate), bool(staircase)
+        self.decay_rate, self.staircase = float(positive("decay_rate", decay_rate)), bool(staircase)
 
     def periods(self, step: int) -> float:
         """Multiples of decay_steps that have passed."""

@@ -81,6 +81,12 @@ class Compiled:
             self.outputs.append(
                 OutputObjective(name, per_loss[i], float(per_weight[i]), made[0], made[1], tracker)
             )
+        for objective, name in zip(self.outputs, names, strict=True):
+            plain = {metric.name for metric in objective.metrics}
+            for metric in objective.weighted_metrics:
+                if metric.name in plain:  # as in Keras
+                    prefix = f"{name}_" if several else ""
+                    metric.name = f"{prefix}weighted_{metric.name.removeprefix(prefix)}"
         self._all = []
         taken: set[str] = set()
         for metric in self.all_metrics():
@@ -322,7 +328,7 @@ def _metrics_of(given: Any, names: Sequence[str], i: int) -> list[Any]:
     elif (
         isinstance(given, list)
         and len(names) > 1
-        and any(isinstance(item, (list, type(None))) for item in given)
+        and (len(given) == len(names) or any(isinstance(item, (list, type(None))) for item in given))
     ):
         chosen = _per_output(given, names, "metrics")[i]
     else:

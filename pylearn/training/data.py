@@ -271,10 +271,9 @@ def sample_weights(value: Any, places: Sequence[Place], rows: int, what: str = "
         weight = array(item, name).astype("float32")
         if weight.shape[:1] != (rows,):
             raise ValueError(f"x has {rows} rows, {name} {weight.shape[0] if weight.ndim else 'is a number'}")
-        if not np.isfinite(weight).all():
-            raise ValueError(
-                f"{name} is not finite in row {int(np.argmin(np.isfinite(weight.reshape(rows, -1)).all(1)))}"
-            )
+        for ok, said in ((np.isfinite(weight), "not finite"), (weight >= 0, "negative")):
+            if not ok.all():
+                raise ValueError(f"{name} is {said} in row {int(np.argmin(ok.reshape(rows, -1).all(1)))}")
         out.append(weight)
     return out
 
@@ -287,9 +286,21 @@ def class_weights(weight: dict[Any, float], y: np.ndarray, what: str = "class_we
     """
     if not isinstance(weight, dict):
         raise TypeError(f"{what} must be a dict from class id to weight, got {type(weight).__name__}")
-    ids = y.argmax(-1) if y.ndim > 1 and y.shape[-1] > 1 else y.reshape(len(y))
-    ids = ids.astype("int64")
-    table = {int(k): float(v) for k, v in weight.items()}
+    given = y.argmax(-1) if y.ndim > 1 and y.shape[-1] > 1 else y.reshape(len(y))
+    ids = given.astype("int64")
+    if (ids != given).any():
+        raise ValueError(f"{what} is for class ids, but y has {given[np.argmax(ids != given)]:g}; weigh the rows of "
+                         "other targets with sample_weight")  # fmt: skip
+    table = {}
+    for key, value in weight.items():
+        try:
+            table[int(key)] = float(value)
+        except (TypeError, ValueError):
+            raise TypeError(
+                f"{what} must be a dict from class id to weight, got {key!r}: {value!r}"
+            ) from None
+        if not 0 <= table[int(key)] < np.inf:
+            raise ValueError(f"{what} of class {key} must be a finite number ≥ 0, got {value!r}")
     present = np.unique(ids)
     missing = [int(c) for c in present if int(c) not in table]
     if missing:
@@ -322,8 +333,8 @@ def split(arrays: Arrays, fraction: float, stratify: bool) -> tuple[Arrays, Arra
         ValueError: a fraction outside (0, 1), a side without rows.
     """
     rows = arrays.rows
-    if not 0.0 < fraction < 1.0:
-        raise ValueError(f"validation_split must be in (0, 1), got {fraction}")
+    if isinstance(fraction, str) or not 0.0 < fraction < 1.0:
+        raise ValueError(f"validation_split must be in (0, 1), got {fraction!r}")
     at = int(np.floor(rows * (1.0 - fraction)))
     if at == 0 or at == rows:
         raise ValueError(
@@ -413,3 +424,5 @@ class Stream:
                 break
             count += 1
             yield unpack(batch)
+        if not self.once and hasattr(self.source, "on_epoch_end"):
+            self.source.on_epoch_end()  # Keras' data sets shuffle themselves there

@@ -21,7 +21,7 @@ BATCH = 32
 
 
 def prepare(
-    model: Trainer, x: Any, y: Any, sample_weight: Any, class_weight: Any, what: str = "", check: bool = True
+    model: Trainer, x: Any, y: Any, sample_weight: Any, class_weight: Any, what: str = ""
 ) -> data.Arrays:
     """Flat arrays that fit the model, which is built for them if it was not.
 
@@ -47,8 +47,7 @@ def prepare(
     data.check_lengths(arrays, model.input_places(), places)
     if not compiled.resolved:
         compiled.resolve(names, shapes, ys)
-    if check:
-        compiled.check(ys, shapes, f"{what}y")
+    compiled.check(ys, shapes, f"{what}y")
     weights = data.sample_weights(sample_weight, places, arrays.rows, f"{what}sample_weight")
     if class_weight is not None:
         if len(ys) > 1:
@@ -57,8 +56,7 @@ def prepare(
         weights = [by_class * weights[0] if weights else by_class]
     arrays.weights = weights
     for i, place in enumerate(model.input_places() or []):
-        if place.dtype.startswith("float") and "scale" not in model._hinted and data.unscaled_image(xs[i]):
-            model._hinted.add("scale")
+        if place.dtype.startswith("float") and data.unscaled_image(xs[i]) and model.hint("scale"):
             registry.warn(f"{data.label(what + 'x', model.input_places() or [], i)} holds whole numbers up to "
                           f"{int(np.max(xs[i][:256]))}; networks learn faster from x / 255.0")  # fmt: skip
     return arrays
@@ -144,7 +142,7 @@ class StreamFeed:
         """The batches of an epoch, and how many arrays of x, y and weights each has."""
         with ahead_of(iter(self.stream), self.ahead) as batches:
             for x, y, weight in batches:
-                arrays = prepare(self.model, x, y, weight, self.class_weight, check=not self.seen)
+                arrays = prepare(self.model, x, y, weight, self.class_weight)
                 self.seen = True
                 self.counts = (len(arrays.x), len(arrays.y), len(arrays.weights))
                 yield [source(a) for a in arrays], self.counts

@@ -185,13 +185,15 @@ def gradients(model: Trainer, arrays: Arrays) -> tuple[list[Finding], list[tuple
     return found, rows
 
 
-def heads(model: Trainer, arrays: Arrays) -> list[Finding]:
-    """Heads and losses that do not belong together."""
+def heads(model: Trainer, arrays: Arrays, probabilities: bool = False) -> list[Finding]:
+    """Heads and losses that do not belong together; ``probabilities``: only of losses that take such."""
     found: list[Finding] = []
     for i, objective in enumerate(model.compiled("diagnose").outputs or []):
         shape = model.output_shapes()[i]
         head = head_of(model, i)
         if objective.loss is None or head is None or shape is None or i >= len(arrays.y):
+            continue
+        if probabilities and not hasattr(objective.loss, "from_logits"):
             continue
         said = _head(head, shape[-1], objective.loss, np.asarray(arrays.y[i]))
         if said:
@@ -242,15 +244,22 @@ def _head(head: str, width: int | None, loss: Any, y: np.ndarray) -> tuple[str, 
 # -- the data -----------------------------------------------------------------------------------------------------
 
 
-def of_data(model: Trainer, arrays: Arrays) -> list[Finding]:
-    """Rows that are not finite, and sizes that make training hard."""
-    found: list[Finding] = []
+def not_finite(model: Trainer, arrays: Arrays) -> list[Finding]:
+    """Arrays with a row that is not finite."""
+    found = []
     names = array_names(model, (len(arrays.x), len(arrays.y), len(arrays.weights)))
     for name, value in zip(names, arrays, strict=True):
         row = None if data.is_sparse(value) else bad_row(np.asarray(value))
         if row is not None:
             found.append(Finding("not finite", None, f"{name} is not finite in row {row}: remove or fill such rows, "
                                  f"~np.isfinite({name}).all(1)", True))  # fmt: skip
+    return found
+
+
+def of_data(model: Trainer, arrays: Arrays) -> list[Finding]:
+    """Rows that are not finite, and sizes that make training hard."""
+    found = not_finite(model, arrays)
+    names = array_names(model, (len(arrays.x), len(arrays.y), len(arrays.weights)))
     if found:
         return found
     places = model.input_places() or []

@@ -76,6 +76,9 @@ class Callback:
         """After a batch of a prediction; ``logs["outputs"]`` holds it."""
 
 
+HOOKS = tuple(name for name in vars(Callback) if name.startswith("on_"))
+
+
 def writes(callback: Any, hook: str) -> bool:
     """Does the callback do something in this hook?"""
     method = getattr(callback, hook, None)
@@ -92,7 +95,7 @@ class CallbackList:
     ) -> None:
         if callbacks is None:
             items: list[Any] = []
-        elif isinstance(callbacks, (CallbackList, Iterable)):
+        elif isinstance(callbacks, (CallbackList, Iterable)) and not isinstance(callbacks, (str, dict)):
             items = list(callbacks)
         else:
             items = [callbacks]
@@ -100,6 +103,11 @@ class CallbackList:
             if isinstance(item, type):
                 raise TypeError(
                     f"callbacks takes objects, got the class {item.__name__}: write {item.__name__}()"
+                )
+            if not isinstance(item, Callback) and not any(hasattr(item, hook) for hook in HOOKS):
+                raise TypeError(
+                    f"callbacks takes objects with hooks such as on_epoch_end, got {item!r}; a function goes into "
+                    "LambdaCallback(on_epoch_end=…)"
                 )
         self.callbacks = items
         if params is not None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pylearn import registry
 from pylearn.training import data
 from pylearn.training.feed import (
     Feed,
@@ -23,6 +24,7 @@ from pylearn.training.feed import (
     whole,
 )
 from pylearn.training.hooks import CallbackList, Logs
+from pylearn.training.nonfinite import bad_row
 from pylearn.training.progress import ProgressBar
 from pylearn.training.step import Step
 
@@ -83,10 +85,21 @@ def evaluate_feed(model: Trainer, feed: Any, hooks: CallbackList, bar: ProgressB
     if not done:
         raise ValueError("x is empty: the generator yielded no batch")
     logs = compiled.logs("test")
+    if not math.isfinite(logs.get("loss", 0.0)) and model.hint("not finite"):
+        registry.warn(f"the loss of this evaluation is {logs['loss']:g}{_first_bad(feed)}")
     if bar is not None:
         bar.end("Evaluate", done, logs)
     hooks.on_test_end(logs)
     return logs
+
+
+def _first_bad(feed: Any) -> str:
+    """Which array has values that are not finite, and in which row; of arrays in memory."""
+    for name, array in zip(feed.names, feed.sources if isinstance(feed, Feed) else [], strict=False):
+        row = bad_row(array)
+        if row is not None:
+            return f": {name} is not finite in row {row}"
+    return ""
 
 
 def _test_batches(model: Trainer, feed: Any) -> Generator[tuple[Step, Sequence[Any], int, int]]:

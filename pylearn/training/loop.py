@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pylearn import random, registry
-from pylearn.training import data
-from pylearn.training.feed import Feed, StreamFeed, feed_of, prepare
+from pylearn.training import data, findings
+from pylearn.training.feed import Feed, StreamFeed, feed_of, prepare, whole
 from pylearn.training.hooks import CallbackList, History, Logs
 from pylearn.training.inference import evaluate_feed
 from pylearn.training.progress import ProgressBar
@@ -35,8 +35,17 @@ def fit(
     validation_batch_size: int | None, validation_freq: Any, stratify: bool, on_nan: str, max_queue_size: int,
 ) -> History:  # fmt: skip
     compiled = model.compiled("fit")
-    if isinstance(epochs, bool) or not isinstance(epochs, (int, np.integer)) or epochs < 0:
-        raise ValueError(f"epochs must be a whole number ≥ 0, got {epochs!r}")
+    for name, number in (
+        ("epochs", epochs),
+        ("initial_epoch", initial_epoch),
+        ("max_queue_size", max_queue_size),
+    ):
+        if isinstance(number, bool) or not isinstance(number, (int, np.integer)) or number < 0:
+            raise ValueError(f"{name} must be a whole number ≥ 0, got {number!r}")
+    if isinstance(validation_freq, (int, float, str)):
+        whole("validation_freq", validation_freq)
+    if not isinstance(shuffle, (bool, np.bool_)) and shuffle not in (0, 1, None):
+        raise ValueError(f"shuffle must be True or False, got {shuffle!r}")
     if on_nan not in ON_NAN:
         raise ValueError(f"on_nan must be one of {ON_NAN}, got {on_nan!r}")
     if stratify and not validation_split:
@@ -58,6 +67,7 @@ def fit(
             registry.warn("x is an iterator without steps_per_epoch: the first epoch uses it up")
     else:
         arrays = prepare(model, x, y, sample_weight, class_weight)
+        _warn_of_heads(model, arrays)
         if validation_split and validation_data is None:
             arrays, held_out = data.split(arrays, validation_split, stratify)
             validation = _validator(model, held_out, validation_batch_size or batch_size, validation_steps,
@@ -105,6 +115,13 @@ def fit(
     finally:
         bar.close()
     return history
+
+
+def _warn_of_heads(model: Trainer, arrays: data.Arrays) -> None:
+    """Once for each ``compile``: a cross-entropy that is not given what it takes."""
+    if model.hint("head"):
+        for finding in findings.heads(model, arrays, probabilities=True):
+            registry.warn(finding.sentence)
 
 
 def _due(frequency: Any, epoch: int) -> bool:

@@ -27,7 +27,8 @@ class OverfitCheck:
     """What ``model.overfit_check`` found; true when the model learned its rows.
 
     Attributes:
-        verdict: "overfits", "learning rate", "dead units", "mixed rows", "unrelated targets", "no gradient" or "slow".
+        verdict: "overfits", "not finite", "learning rate", "dead units", "mixed rows", "unrelated targets",
+            "no gradient" or "slow".
         sentence: what that means, and what to do.
         losses: before each step.
         score: accuracy (classes) or R² (numbers) on the rows at the end.
@@ -66,6 +67,10 @@ def overfit_check(model: Trainer, x: Any, y: Any, n: int, steps: int, seconds: f
         everything = prepare(model, x, y, None, None)
         rows = np.linspace(0, everything.rows - 1, min(n, everything.rows)).astype(int)
         few = everything.slice(rows)
+        wrong = findings.not_finite(model, everything)
+        if wrong:
+            took = time.perf_counter() - began
+            return OverfitCheck(wrong[0].kind, wrong[0].sentence, [], -math.inf, len(rows), took)
         trial = _Trial(model, few, steps, began + seconds)
         before = [f for f in findings.of_model(model, few) if f.certain]
         trial.run()

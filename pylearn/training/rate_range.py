@@ -15,9 +15,10 @@ from pylearn.training.trial import Steps, undone
 if TYPE_CHECKING:
     from pylearn.training.trainer import Trainer
 
-SMOOTHING = 0.9  # weight of the past in the mean of the loss
-MEMORY = round(1 / (1 - SMOOTHING))  # steps that the mean is one of
-DIVERGED = 4.0  # times the least loss so far
+PAST = 0.9  # weight of the past in the mean that tells when to stop
+DIVERGED = 4.0  # times the least of that mean so far
+NEAR = 0.8  # weight of a neighbour, to both sides, in the smoothed loss
+MEMORY = round(1 / (1 - NEAR))  # steps to each side that it is the mean of
 
 
 class RateRange:
@@ -25,10 +26,12 @@ class RateRange:
 
     Attributes:
         suggestion: a learning rate to train with; it also suits ``schedules.OneCycle`` as its maximum.
-        history: ``learning_rate`` and ``loss`` of each step, and ``smoothed``, the loss's running mean.
+        history: ``learning_rate`` and ``loss`` of each step, and ``smoothed``, the loss's mean over the steps around.
     """
 
-    def __init__(self, rates: list[float], losses: list[float], smoothed: list[float]) -> None:
+    def __init__(self, rates: list[float], losses: list[float], means: list[float]) -> None:
+        highest = max(losses[: int(np.argmin(means)) + 1])  # how much higher it gets afterwards says nothing
+        smoothed = smooth(np.minimum(losses, highest)).tolist()
         self.history = {"learning_rate": rates, "loss": losses, "smoothed": smoothed}
         self.suggestion = suggest(rates, smoothed)
 
@@ -45,13 +48,25 @@ class RateRange:
         return f"<RateRange suggestion={self.suggestion:.2g} from {len(self.history['loss'])} steps>"
 
 
+def smooth(losses: np.ndarray) -> np.ndarray:
+    """Means over the steps around, the weights NEAR^distance.
+
+    A mean of the past alone shows a fall about 1 / (1 - weight) steps late. The rates of that many steps differ by a
+    factor, which would then be in the suggestion.
+    """
+    reach = 10 * MEMORY
+    weights = NEAR ** np.abs(np.arange(-reach, reach + 1.0))
+    total, weight = (np.convolve(a, weights)[reach : reach + len(a)] for a in (losses, np.ones(len(losses))))
+    return total / weight
+
+
 def suggest(rates: list[float], smoothed: list[float]) -> float:
     """The rate at which the loss falls steepest per decade, on the way down to its least."""
     low = int(np.argmin(smoothed))
     if low < 2:
         return rates[0]
     slopes = np.gradient(np.asarray(smoothed[: low + 1]), np.log10(rates[: low + 1]))
-    few = min(MEMORY, low - 1)  # at first the mean is one of few batches, and its slope that of their noise
+    few = min(MEMORY, low - 1)  # at first the mean is one of fewer batches, and its slope that of their noise
     return float(rates[few + int(np.argmin(slopes[few:]))])
 
 
@@ -69,22 +84,22 @@ def lr_find(
         step = Steps(model, feed, order)
         rates: list[float] = []
         losses: list[float] = []
-        smoothed: list[float] = []
+        means: list[float] = []
         mean, best = 0.0, math.inf
         for i in range(steps):
             rate = start * (stop / start) ** (i / (steps - 1))
             loss = step(rate)
             if not math.isfinite(loss):
                 break
-            mean = SMOOTHING * mean + (1 - SMOOTHING) * loss
-            value = mean / (1 - SMOOTHING ** (i + 1))
+            mean = PAST * mean + (1 - PAST) * loss
+            value = mean / (1 - PAST ** (i + 1))
             rates.append(rate)
             losses.append(loss)
-            smoothed.append(value)
+            means.append(value)
             best = min(best, value)
             if i > steps // 10 and best > 0 and value > DIVERGED * best:
                 break
     if not rates:
         raise FloatingPointError("lr_find: the loss is not finite before the first update; look at x and y, or call "
                                  "model.diagnose(x, y)")  # fmt: skip
-    return RateRange(rates, losses, smoothed)
+    return RateRange(rates, losses, means)

@@ -153,8 +153,7 @@ class Run:
             elif verified:
                 outputs = plan.run_rows(sources, index, begin, end)
             else:
-                verified = True
-                outputs = self._verified(step, sources, index, begin, end)
+                verified, outputs = self._verified(step, sources, index, begin, end)
             if step.after is not None:
                 step.after(outputs)
             if look == 1:
@@ -191,8 +190,7 @@ class Run:
                 if step.plan is None or verified:
                     outputs = step(sources, None, 0, rows)
                 else:
-                    verified = True
-                    outputs = self._verified(step, sources, None, 0, rows)
+                    verified, outputs = self._verified(step, sources, None, 0, rows)
                 if step.reason:
                     self._stays_eager(step)
                 if step.after is not None:
@@ -230,12 +228,14 @@ class Run:
         for ticker in self.tickers:
             ticker.tick(batch + 1, logs)
 
-    def _verified(self, step: Step, sources: Sequence[Any], index: Any, begin: int, end: int) -> list[Tensor]:
-        """A replay beside an eager run; what it returned."""
+    def _verified(
+        self, step: Step, sources: Sequence[Any], index: Any, begin: int, end: int
+    ) -> tuple[bool, list[Tensor]]:
+        """A replay beside an eager run: were they the same, and what was returned."""
         same, outputs = verify(step, sources, index, begin, end)
         if not same:
             self._mismatch(step)
-        return outputs
+        return same, outputs
 
     def _mismatch(self, step: Step) -> None:
         if self.warned:
@@ -246,14 +246,13 @@ class Run:
                           "from running it, so a Python number or NumPy array that it uses changes from step to step. "
                           "Keep what changes in Tensors, and draw from pylearn.random")  # fmt: skip
         else:
-            registry.warn("a recorded step no longer does what the model does (a Python number it uses has changed); "
-                          "it is recorded again each time this is found. Use compile(run_eagerly=True) if numbers "
-                          "change within an epoch")  # fmt: skip
+            registry.warn("a recorded step no longer does what the model does: a Python number or NumPy array that it "
+                          "uses has changed. It is recorded again, and runs eagerly if that goes on; keep what changes "
+                          "in Tensors, and draw from pylearn.random")  # fmt: skip
 
     def _stays_eager(self, step: Step) -> None:
         reason, step.reason = step.reason, ""
-        if "eager" not in self.model._hinted:
-            self.model._hinted.add("eager")
+        if self.model.hint("eager"):
             registry.warn(f"the training step runs eagerly, slower but the same: {reason}")
 
     def _check_loss(self) -> None:

@@ -26,9 +26,10 @@ class Step:
         loss: of a training step, its forward pass alone: the loss that ``function`` returns first.
         after: takes what the step returned, outside of the recording; for metrics on the host.
         own: written by the user, whose Python may do what cannot be seen here; a difference makes it eager for good.
+            Of other steps a second one does, where nothing was the same in between.
     """
 
-    __slots__ = ("after", "dtypes", "eager", "function", "loss", "own", "plan", "ran", "reason")
+    __slots__ = ("after", "differed", "dtypes", "eager", "function", "loss", "own", "plan", "ran", "reason")
 
     def __init__(
         self, function: Function, dtypes: Sequence[str], eager: bool = False,
@@ -37,6 +38,7 @@ class Step:
     ) -> None:  # fmt: skip
         self.function, self.dtypes, self.eager, self.loss = function, list(dtypes), eager, loss
         self.after, self.own = after, own
+        self.differed = False  # when it was last verified
         self.plan: Any = None
         self.ran = False
         self.reason = ""
@@ -77,8 +79,9 @@ class Step:
         return outputs
 
     def forget(self) -> None:
-        """Records again; the user's own step is not tried a second time."""
-        self.plan, self.ran, self.reason, self.eager = None, True, "", self.eager or self.own
+        """Records again; the user's own step is not tried a second time, others not a third time."""
+        self.plan, self.ran, self.reason = None, True, ""
+        self.eager = self.eager or self.own or self.differed
 
 
 def take(source: Any, rows: Any, dtype: str) -> Any:
@@ -157,4 +160,5 @@ def verify(step: Step, sources: Sequence[Any], index: Any, begin: int, end: int)
             outputs = eager
     if not same:
         step.forget()
+    step.differed = not same
     return same, outputs

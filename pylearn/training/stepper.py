@@ -51,6 +51,12 @@ class Stepper(Layer):
         self.stop_training = False
         self.history: History | None = None
 
+    def hint(self, about: str) -> bool:
+        """Is it the first time that this is said of the model?"""
+        new = about not in self._hinted
+        self._hinted.add(about)
+        return new
+
     # -- what models provide ----------------------------------------------------------------------
 
     def input_places(self) -> list[data.Place] | None:
@@ -224,6 +230,16 @@ class Stepper(Layer):
         weights = [] if sample_weight is None else structure.flatten(sample_weight)
         masks = self._masks or [None] * len(predicted)
         return self.compiled("training").loss_of(targets, predicted, weights, masks, self.losses)[0]
+
+    def reset_metrics(self) -> None:
+        """Sets all metrics, those among the model's attributes too, back to their beginning."""
+        for metric in [*self.compiled("training").all_metrics(), *own_steps.own_metrics(self)]:
+            metric.reset_state()
+
+    def get_metrics_result(self) -> dict[str, Any]:
+        """The result of each metric by name, for steps of your own to return."""
+        metrics = [*self.compiled("training").all_metrics(), *own_steps.own_metrics(self)]
+        return {metric.name: metric.result() for metric in metrics}
 
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
         """Takes one batch into the compiled metrics; their results, for steps of your own to return."""

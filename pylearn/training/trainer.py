@@ -11,7 +11,8 @@ import numpy as np
 from pylearn import _core, devices
 from pylearn.layers.naming import Changes
 from pylearn.optimizers.base import Moves
-from pylearn.training import inference, loop, own_steps
+from pylearn.training import adversaries, inference, loop, own_steps
+from pylearn.training.adversaries import Attack
 from pylearn.training.compiled import Compiled
 from pylearn.training.diagnosis import Diagnosis, diagnose
 from pylearn.training.hooks import CallbackList, History
@@ -39,8 +40,10 @@ class Trainer(Stepper):
             optimizer: name or object.
             loss: name, Loss or function (y_true, y_pred); for several outputs a list or a dict by output.
             loss_weights: weight of each output's loss, a list or a dict.
-            metrics: names, Metrics or functions; for several outputs a list per output or a dict.
-            weighted_metrics: metrics that use the sample and class weights.
+            metrics: names, Metrics or functions; for several outputs a list with an item (or a list) per output, or a
+                dict by output. A list of another length holds for every output.
+            weighted_metrics: metrics that use the sample and class weights; ``weighted_…`` where a metric of that
+                name is there without them.
             run_eagerly: never record and replay steps; the numbers are the same, slower.
 
         Raises:
@@ -53,6 +56,7 @@ class Trainer(Stepper):
             loop.unknown_argument("compile", Trainer.compile, kwargs)
         self._compiled = Compiled(optimizer, loss, loss_weights, metrics, weighted_metrics, run_eagerly)
         self._pending_state = None
+        self._hinted -= {"head", "not finite"}
         self._forget_steps()
 
     @property
@@ -120,7 +124,7 @@ class Trainer(Stepper):
         sample_weight: Any = None, initial_epoch: int = 0, steps_per_epoch: int | None = None,
         validation_steps: int | None = None, validation_batch_size: int | None = None,
         validation_freq: int | Sequence[int] = 1, stratify: bool = False, on_nan: str = "raise",
-        max_queue_size: int = 10, **kwargs: Any,
+        max_queue_size: int = 10, adversarial: Attack | None = None, **kwargs: Any,
     ) -> History:  # fmt: skip
         """Trains the model.
 
@@ -148,19 +152,23 @@ class Trainer(Stepper):
                 pylearn's default random numbers.
             on_nan: when the loss or a gradient is not finite (that update is skipped): "raise" FloatingPointError
                 naming epoch, batch, layer and first bad row; "stop" training quietly; or "ignore".
+            adversarial: trains on examples made worse by this attack, such as ``adversarial.FGSM(0.1)``, instead of on
+                the batches; see ``adversarial.training``.
 
         Returns:
             a fresh History, also kept as ``model.history``.
 
         Raises:
             ValueError: data that do not fit each other or the model.
+            TypeError: an argument that is not supported; adversarial is no attack.
             FloatingPointError: see on_nan; ``model.history`` holds the epochs done.
         """
         ignored = {"workers": 1, "use_multiprocessing": False}
         kwargs = {k: v for k, v in kwargs.items() if k not in ignored or v != ignored[k]}
         if kwargs:
             loop.unknown_argument("fit", Trainer.fit, kwargs)
-        with self.on_device():
+        attacked = contextlib.nullcontext() if adversarial is None else adversaries.training(self, adversarial)
+        with self.on_device(), attacked:
             return loop.fit(
                 self, x, y, batch_size=batch_size, epochs=epochs, verbose=verbose, callbacks=callbacks,
                 validation_split=validation_split, validation_data=validation_data, shuffle=shuffle,
@@ -291,7 +299,7 @@ class Trainer(Stepper):
             return diagnose(self, x, y, validation_data, validation_split)
 
     def lr_find(
-        self, x: Any, y: Any = None, start_lr: float = 1e-6, stop_lr: float = 10.0, steps: int = 100,
+        self, x: Any, y: Any = None, start_lr: float = 1e-6, stop_lr: float = 10.0, steps: int = 300,
         batch_size: int | None = None,
     ) -> RateRange:  # fmt: skip
         """The learning rate range test (Smith 2017): trains with a rate that grows each step until the loss rises.
@@ -301,7 +309,10 @@ class Trainer(Stepper):
         Args:
             x, y: data as for ``fit``.
             start_lr, stop_lr: first and last rate.
-            steps: from one to the other.
+            steps: from one to the other. Momentum and running means of gradients look back over ten and more steps; of
+                few steps, each a large step in the rate, such an optimizer still shows the effect of lower rates, and
+                the suggestion is too high. Over many epochs of steps the network has learnt before the rate is high,
+                and the suggestion is a low one.
             batch_size: 32 by default.
 
         Returns:

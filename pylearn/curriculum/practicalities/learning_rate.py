@@ -36,7 +36,7 @@ def main(epochs: int = 5, seed: int = 0, verbose: int = 1, plot: str | None = No
     """Find a rate and train with and without a cycle; returns the accuracies and the rate."""
     (X, y), (X_test, y_test) = digits.load_data(size=8)
     X, X_test = X / 16.0, X_test / 16.0
-    found = network(0.01, seed).lr_find(X, y, start_lr=1e-4, steps=300)
+    found = network(0.01, seed).lr_find(X, y)
     steps = epochs * -(-len(X) // 32)
     cycle = OneCycle(found.suggestion, total_steps=steps)
     scores, losses = {"rate": found.suggestion}, {}

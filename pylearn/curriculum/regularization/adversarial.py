@@ -42,8 +42,7 @@ def main(epochs: int = 30, seed: int = 0, verbose: int = 1, plot: str | None = N
     X, X_test = X / 16.0, X_test / 16.0
     plain, trained = network(), network()
     plain.fit(X, y, epochs=epochs, verbose=verbose)
-    with adversarial.training(trained, adversarial.FGSM(0.1)):
-        trained.fit(X, y, epochs=epochs, verbose=verbose)
+    trained.fit(X, y, epochs=epochs, verbose=verbose, adversarial=adversarial.FGSM(0.1))
 
     scores = {}
     for name, model in (("plain", plain), ("trained", trained)):
