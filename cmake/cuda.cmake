@@ -82,10 +82,11 @@ if(cuda_found)
   set(CMAKE_CUDA_ARCHITECTURES ${PYLEARN_CUDA_ARCHITECTURES})
   enable_language(CUDA)
   message(STATUS "libpylearn_cuda.so: nvcc ${CMAKE_CUDA_COMPILER_VERSION} for ${PYLEARN_CUDA_ARCHITECTURES}")
+  string(JOIN "," architectures ${PYLEARN_CUDA_ARCHITECTURES})
   add_library(pylearn_cuda MODULE ${cuda_sources})
   target_include_directories(pylearn_cuda PRIVATE ${cuda_includes})
   target_compile_definitions(pylearn_cuda PRIVATE ${cuda_definitions}
-    PL_CUDA_BUILD="${CMAKE_CUDA_COMPILER_VERSION} for ${PYLEARN_CUDA_ARCHITECTURES}")
+    PL_CUDA_BUILD="${CMAKE_CUDA_COMPILER_VERSION} ${architectures}")
   set_target_properties(pylearn_cuda PROPERTIES
     CUDA_STANDARD 20 CUDA_STANDARD_REQUIRED ON CUDA_RUNTIME_LIBRARY Static
     CUDA_VISIBILITY_PRESET hidden CXX_VISIBILITY_PRESET hidden LINK_DEPENDS "${cuda_exports}")

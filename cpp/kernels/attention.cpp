@@ -18,6 +18,7 @@
 #include "kernels/gemm_pack.h"
 #include "kernels/gemm_tile.h"
 #include "kernels/philox.h"
+#include "kernels/random_formulas.h"
 
 namespace pl::PL_ISA {
 namespace {
