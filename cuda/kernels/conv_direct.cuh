@@ -139,7 +139,7 @@ __global__ void __launch_bounds__(kThreads)
 }
 
 template <class T>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 3)
     direct_weight(const __grid_constant__ Conv2dArgs a, int64_t slice_rows, int64_t copy, T* dw, T* dbias) {
   const int64_t channels = a.c / a.groups, filters = a.f / a.groups;
   const int64_t weights = a.kh * a.kw * channels * a.f, all = weights + (dbias ? a.f : 0);

@@ -20,6 +20,9 @@ struct Tile {
   static constexpr int m = kM, n = kN, rows = kRows, columns = kColumns;
   static constexpr int pack = kPack<T>;
   static constexpr int down = m / rows, across = n / columns, threads = down * across;
+  // Blocks on a multiprocessor, for which the compiler limits registers: to 128 a thread, or 168 where the sums take 64
+  // of them, or elements two each, and blocks are small enough for that to be worth it.
+  static constexpr int resident = threads >= 256 ? 2 : rows * columns == 64 || sizeof(T) == 8 ? 3 : 4;
   static constexpr int lanes_across = across < 8 ? across : 8, lanes_down = kWarp / lanes_across;
   static_assert(rows % pack == 0 && columns % pack == 0 && down % lanes_down == 0 && threads % kWarp == 0);
 

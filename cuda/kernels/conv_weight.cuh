@@ -55,7 +55,7 @@ struct Pixel {
 
 // kPackX: channels read at a time.
 template <class Tile, int kPackX>
-__global__ void __launch_bounds__(Tile::threads)
+__global__ void __launch_bounds__(Tile::threads, kPackX == 1 ? 1 : Tile::resident)
     weight_product(const __grid_constant__ WeightProduct<typename Tile::type> c) {
   using T = typename Tile::type;
   constexpr int threads = Tile::threads, W = Tile::pack;

@@ -110,7 +110,7 @@ struct ProductMemory {
 
 // kPackX: channels read at a time. kTurned: the weights of a filter lie side by side along K (input gradient).
 template <class Tile, int kPackX, bool kTurned>
-__global__ void __launch_bounds__(Tile::threads)
+__global__ void __launch_bounds__(Tile::threads, kPackX == 1 ? 1 : Tile::resident)
     correlate(const __grid_constant__ Correlation<typename Tile::type> c) {
   using T = typename Tile::type;
   constexpr int threads = Tile::threads, W = Tile::pack;
@@ -119,6 +119,7 @@ __global__ void __launch_bounds__(Tile::threads)
   static_assert(pixels_each * threads == Tile::m * per_pixel);
   constexpr int filters_each = (Tile::n * per_pixel + threads - 1) / threads;
   constexpr int packs_each = (Tile::n / W * kDepth + threads - 1) / threads;
+  static_assert(threads % (Tile::n / W) == 0);
   auto& memory = smem<ProductMemory<Tile>>();
 
   const int thread = threadIdx.x, group = blockIdx.y;
@@ -154,7 +155,11 @@ __global__ void __launch_bounds__(Tile::threads)
         c.weight + rows.weight + columns.weight + group * c.w_group + filter0 * c.w_filter;
     Walk at(begin * kDepth + k0, columns.taps, c.channels);
     const Walk by(kDepth, columns.taps, c.channels);
-    int64_t k = begin * kDepth;
+    // Not turned: the thread's first pack of filters, which goes down the rows of the weights.
+    constexpr int packs = Tile::n / W, rows_apart = threads / packs;
+    const int b_row = thread / packs, b_filter = thread % packs * W;
+    int k = static_cast<int>(begin) * kDepth + b_row;
+    const T* from = weight + k * c.w_channel + b_filter;
 
     Pack<T, kPackX> a[pixels_each];
     Pack<T, kTurned ? kPackX : W> b[kTurned ? filters_each : packs_each];
@@ -179,19 +184,20 @@ __global__ void __launch_bounds__(Tile::threads)
       } else {
 #pragma unroll
         for (int r = 0; r < packs_each; ++r) {
-          const int e = thread + r * threads, row = e / (Tile::n / W), f = e % (Tile::n / W) * W;
-          const bool there = row < kDepth && k + row < depth;
-          const T* const from = weight + (k + row) * c.w_channel + f;
-          if (there && c.wide_w && filter0 + f < c.filters) {
-            b[r] = load<W>(from);
+          const bool there = b_row + r * rows_apart < kDepth && k + r * rows_apart < depth;
+          const T* const w_row = from + r * rows_apart * c.w_channel;
+          if (there && c.wide_w && filter0 + b_filter < c.filters) {
+            b[r] = load<W>(w_row);
           } else {
 #pragma unroll
-            for (int v = 0; v < W; ++v) b[r].at[v] = there && filter0 + f + v < c.filters ? from[v] : T(0);
+            for (int v = 0; v < W; ++v)
+              b[r].at[v] = there && filter0 + b_filter + v < c.filters ? w_row[v] : T(0);
           }
         }
+        from += kDepth * c.w_channel;
+        k += kDepth;
       }
       at.move(by, columns.taps, c.channels);
-      k += kDepth;
     };
     const auto put = [&](int buffer) {
 #pragma unroll
@@ -207,8 +213,8 @@ __global__ void __launch_bounds__(Tile::threads)
       } else {
 #pragma unroll
         for (int r = 0; r < packs_each; ++r) {
-          const int e = thread + r * threads, row = e / (Tile::n / W), f = e % (Tile::n / W) * W;
-          if (row < kDepth) store(&memory.panels.b[buffer][row][f], b[r]);
+          const int row = b_row + r * rows_apart;
+          if (row < kDepth) store(&memory.panels.b[buffer][row][b_filter], b[r]);
         }
       }
     };
