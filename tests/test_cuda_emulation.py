@@ -99,6 +99,8 @@ def test_models_conform(programs, order):
     assert done.returncode == 0, done.stdout + done.stderr
     assert "left out" not in done.stdout
     assert done.stdout.count(" ok\n") == 13
+    done = run(folder / "conformance_mma", order=order)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_every_planted_bug_is_listed(programs):

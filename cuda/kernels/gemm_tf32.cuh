@@ -66,7 +66,7 @@ __device__ __forceinline__ void multiply_tf32(const SimtShared<float, S, kTf32St
 }
 
 template <int S>
-__global__ void __launch_bounds__(kGemmThreads, 1) tf32_gemm(GemmArgs g) {
+__global__ void __launch_bounds__(kGemmThreads, S == 64 ? 2 : 1) tf32_gemm(GemmArgs g) {
   using Plain = Simt<Field<float>, S, kTf32Step>;
   auto& s = smem<Tf32Shared<S>>();
   const Place p = place_of(blockIdx.x, blocks_of(g.m, S), blocks_of(g.n, S), g.batch);
