@@ -55,7 +55,8 @@ struct TileShared {
 template <class T>
 struct Side {
   const T* base;
-  int64_t length, count, depth;
+  int64_t length, count;
+  int depth;
   T factor;
   bool wide;  // 16-byte loads may be used
   // Chunk c of rows [from, from + rows), zeros beyond the ends.
@@ -63,7 +64,7 @@ struct Side {
     constexpr int kW = kPackWidth<T>, kPacks = kChunk / kW;
     for (int p = static_cast<int>(threadIdx.x); p < rows * kPacks; p += kThreads) {
       const int r = p / kPacks, k = p % kPacks * kW;
-      const int64_t d = int64_t{c} * kChunk + k;
+      const int d = c * kChunk + k;
       Pack<T, kW> v = {};
       if (from + r < count) {
         const T* const at = base + (from + r) * length + d;
@@ -88,7 +89,12 @@ bool wide_operand(const AttentionOperand& o) {
 template <class T>
 __device__ __forceinline__ Side<T> side_of(const AttentionOperand& o, int64_t b, int64_t h, int64_t count,
                                            int64_t depth, T factor, bool wide) {
-  return {static_cast<const T*>(o.data) + b * o.batch + h * o.head, o.length, count, depth, factor, wide};
+  return {static_cast<const T*>(o.data) + b * o.batch + h * o.head,
+          o.length,
+          count,
+          static_cast<int>(depth),
+          factor,
+          wide};
 }
 
 __device__ __forceinline__ int thread_x() { return static_cast<int>(threadIdx.x) % kSide; }
@@ -97,7 +103,7 @@ __device__ __forceinline__ int thread_y() { return static_cast<int>(threadIdx.x)
 template <class Shape, class T = typename Shape::T>
 __device__ __forceinline__ void hold_rows(T* to, const Side<T>& rows, int64_t from) {
   if constexpr (Shape::held)
-    for (int c = 0; int64_t{c} * kChunk < rows.depth; ++c)
+    for (int c = 0; c * kChunk < rows.depth; ++c)
       rows.load(to + c * kChunk, Shape::ld_rows, Shape::height, from, c);
 }
 
@@ -111,14 +117,14 @@ __device__ __forceinline__ void scores(T* held_rows, T* shared_columns, const Si
   for (int i = 0; i < Shape::rows; ++i)
 #pragma unroll
     for (int j = 0; j < kPerThread; ++j) s[i][j] = 0;
-  for (int c = 0; int64_t{c} * kChunk < columns.depth; ++c) {
+  for (int c = 0; c * kChunk < columns.depth; ++c) {
     __syncthreads();
     columns.load(shared_columns, Shape::ld, kColumns, column, c);
     if constexpr (!Shape::held) rows.load(held_rows, Shape::ld_rows, Shape::height, row, c);
     __syncthreads();
     const T* const a = held_rows + thread_y() * Shape::rows * Shape::ld_rows + (Shape::held ? c * kChunk : 0);
     const T* const b = shared_columns + thread_x() * Shape::ld;
-#pragma unroll 2
+#pragma unroll 1  // 16 kRows multiply-adds of each thread already; more only costs registers
     for (int k = 0; k < kChunk; k += kW) {
       Pack<T, kW> u[Shape::rows], v[kPerThread];
 #pragma unroll
@@ -145,13 +151,13 @@ __device__ __forceinline__ void weigh(const T* shared_w, T* shared_columns, cons
   constexpr int kW = Shape::w;
 #pragma unroll
   for (int c = 0; c < Shape::chunks; ++c) {
-    if (int64_t{c} * kChunk >= x.depth) break;
+    if (c * kChunk >= x.depth) break;
     __syncthreads();
     x.load(shared_columns, Shape::ld, kColumns, column, c);
     __syncthreads();
     const T* const a = shared_w + thread_y() * Shape::rows * Shape::ld;
     const T* const b = shared_columns + thread_x() * kW;
-#pragma unroll 2
+#pragma unroll 1  // 16 kRows multiply-adds of each thread already; more only costs registers
     for (int k = 0; k < kColumns; k += kW) {
       Pack<T, kW> p[Shape::rows];
 #pragma unroll
