@@ -150,7 +150,7 @@ struct BackwardUnit {
 };
 
 template <class T, RnnCell C>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 1)
     backward_kernel(RnnBackwardArgs a, Plan p, int64_t from, int64_t upto, unsigned* counter) {
   constexpr int G = static_cast<int>(gates_of(C));
   constexpr bool two = C == RnnCell::gru_reset_first;

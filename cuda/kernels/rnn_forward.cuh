@@ -132,7 +132,7 @@ struct ForwardUnit {
 };
 
 template <class T, RnnCell C>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 1)
     forward_kernel(RnnArgs a, Plan p, int64_t from, int64_t upto, unsigned* counter) {
   constexpr int G = static_cast<int>(gates_of(C));
   constexpr bool two = C == RnnCell::gru_reset_first;
