@@ -11,6 +11,7 @@
 #pragma once
 #include "kernels/attention.h"
 #include "kernels/rows.cuh"
+#include "kernels/random_formulas.h"
 #include "philox.cuh"
 
 namespace pl::cuda {
@@ -227,12 +228,12 @@ __device__ __forceinline__ void draw_mask(const AttentionInputs& in, uint32_t le
     const uint64_t element =
         static_cast<uint64_t>(row) * static_cast<uint64_t>(in.keys) + static_cast<uint64_t>(key);
     const int from = task % counters * 4 - static_cast<int>(element % 4);
-    const PhiloxWords words = philox(seed, draw, element / 4 + static_cast<uint64_t>(task % counters));
+    const Words words = philox(seed, draw, element / 4 + static_cast<uint64_t>(task % counters));
 #pragma unroll
     for (int i = 0; i < 4; ++i) {
       const int k = from + i;
       if (k >= 0 && k < keys)
-        keep[rows_are_keys ? k * kColumns + q : q * kColumns + k] = words.of[i] >= least;
+        keep[rows_are_keys ? k * kColumns + q : q * kColumns + k] = words.w[i] >= least;
     }
   }
 }
