@@ -6,6 +6,7 @@
 #include "core/dtype.h"
 #include "core/pool.h"
 #include "core/ref.h"
+#include "core/runtime.h"
 #include "core/shape.h"
 
 namespace pl {
@@ -86,10 +87,20 @@ Tensor scalar_int(int64_t value, DType dtype, bool weak = false);
 // A tensor over someone else's memory.
 Tensor from_memory(void* data, const Shape& shape, const Shape& strides, DType dtype, bool readonly,
                    std::function<void()> release, Place place = Place::host);
+// The first element, wherever it lies; waits for a device.
+template <class T>
+T first_element(const Tensor& t);
 bool is_contiguous(const Shape& shape, const Shape& strides);
 // Could writing into a change what is read from b? (compares the address ranges)
 bool may_overlap(const Tensor& a, const Tensor& b);
 bool same_memory(const Tensor& a, const Tensor& b);  // exactly the same elements
+
+template <class T>
+T first_element(const Tensor& t) {
+  T value;
+  copy_bytes(&value, Device::cpu, t.read(), t.device(), sizeof value);
+  return value;
+}
 
 // NumPy 2's promotion, weak Python numbers included. See promote.cpp for the table.
 DType promote(DType a, DType b);

@@ -51,8 +51,7 @@ Tensor clip(const Tensor& x, const OptTensor& min, const OptTensor& max) {
 namespace {
 // A Python number becomes a constant of the array's type on the spot.
 Tensor cast_number(const Tensor& x, DType dtype) {
-  int64_t v = x.impl()->number;
-  if (!x.impl()->known) copy_bytes(&v, Device::cpu, x.read(), x.device(), sizeof v);
+  const int64_t v = x.impl()->known ? x.impl()->number : first_element<int64_t>(x);
   if (x.dtype() != DType::int64) return scalar(std::bit_cast<double>(v), dtype);
   bool fits = dtype == DType::uint8 ? v >= 0 && v <= 255
                                     : dtype != DType::int32 || (v >= INT32_MIN && v <= INT32_MAX);

@@ -286,8 +286,7 @@ Tensor fmod(const Tensor& a, const Tensor& b) {
 Tensor power(const Tensor& a, const Tensor& b) {
   if (!is_float(promote(a, b)) && b.size() > 0) {
     // NumPy's rule: integers to negative integer powers are an error, not a fraction.
-    const Tensor positive = to_host(all(greater_equal(b, scalar_int(0, DType::int64, true))));
-    if (!*reinterpret_cast<const bool*>(positive.impl()->data))
+    if (!first_element<bool>(all(greater_equal(b, scalar_int(0, DType::int64, true)))))
       raise<ValueError>("[power] argument 'x2' has negative integers: cast 'x1' to a float first");
   }
   return by_inputs(

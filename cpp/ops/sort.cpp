@@ -127,7 +127,7 @@ int64_t largest_id(const Tensor& x) {
     r->abandon("[bincount] without argument 'length' the largest id is read, which a replay could not");
   if (x.size() == 0) return -1;
   Tensor most = cast(max(x.detach()), DType::int64);
-  return *most.read<int64_t>();
+  return first_element<int64_t>(most);
 }
 
 }  // namespace
