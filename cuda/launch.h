@@ -54,7 +54,8 @@ void start(Stream stream, void (*kernel)(E...), dim3 grid, dim3 block, size_t sh
   config.dynamicSmemBytes = shared;
   config.stream = static_cast<cudaStream_t>(stream.handle);
   if (shared > (size_t{48} << 10))
-    note_error(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared)));
+    note_error(
+        cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared)));
   note_error(cudaLaunchKernelEx(&config, kernel, static_cast<E>(args)...));
 }
 

@@ -372,10 +372,12 @@ void bind_capture(py::module_& m) {
       .def("run", &PyPlan::run, py::arg("inputs"), py::arg("copy") = true)
       .def("run_rows", &PyPlan::run_rows, py::arg("sources"), py::arg("index"), py::arg("begin"),
            py::arg("end"), "Feed rows index[begin:end] of the sources and run; the outputs are not copied.")
-      .def("run_steps", &PyPlan::run_steps, py::arg("sources"), py::arg("index"), py::arg("begin"), py::arg("count"),
+      .def("run_steps", &PyPlan::run_steps, py::arg("sources"), py::arg("index"), py::arg("begin"),
+           py::arg("count"),
            "On a device: that many batches of rows index[begin:] of the sources, as one graph.")
-      .def("check", [](PyPlan& p) { p.check(); },
-           "Raises what kernels of earlier runs met: on a device, run_rows does not wait for it.")
+      .def(
+          "check", [](PyPlan& p) { p.check(); },
+          "Raises what kernels of earlier runs met: on a device, run_rows does not wait for it.")
       .def("save_state", &PyPlan::save_state, py::arg("at_most") = -1,
            "A copy of everything outside that the step writes; of arrays up to `at_most` bytes, if that is "
            "given.")

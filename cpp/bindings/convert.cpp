@@ -120,9 +120,9 @@ Tensor Call::tensor(const char* what, py::handle h) {
     if (device_runtime()) {
       if (!placed_) look(h);
       if (placed_ && t.storage().place() != Place::shared && t.device() != current_device())
-        raise<ValueError>("[", op, "] argument '", what, "' is on '", device_name(t.device()), "', the others are on '",
-                          device_name(current_device()), "': move it with .to('", device_name(current_device()),
-                          "')");
+        raise<ValueError>("[", op, "] argument '", what, "' is on '", device_name(t.device()),
+                          "', the others are on '", device_name(current_device()), "': move it with .to('",
+                          device_name(current_device()), "')");
     }
   } else if (PyFloat_CheckExact(p)) {
     return scalar(PyFloat_AS_DOUBLE(p), DType::float64, true);

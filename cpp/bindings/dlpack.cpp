@@ -77,7 +77,8 @@ py::capsule make_capsule(const Tensor& t, const char* name, Managed* managed) {
     e->shape[i] = t.shape()[i];
     e->strides[i] = t.strides()[i];
   }
-  managed->tensor = {t.impl()->data, {dl_device(t), 0}, t.ndim(), dl_type(t.dtype()), e->shape, e->strides, 0};
+  managed->tensor = {t.impl()->data, {dl_device(t), 0}, t.ndim(), dl_type(t.dtype()),
+                     e->shape,       e->strides,        0};
   managed->context = e;
   managed->deleter = [](Managed* self) {
     delete static_cast<Export*>(self->context);
@@ -117,7 +118,8 @@ Tensor import(Managed* m, bool readonly) {
   const DLTensor& d = m->tensor;
   const bool on_cuda = d.device.device_type == kCuda;
   if (on_cuda && !cuda_report().usable)
-    raise<RuntimeError>("[from_dlpack] argument 'x' is on 'cuda', which is not available here: ", cuda_report().why);
+    raise<RuntimeError>("[from_dlpack] argument 'x' is on 'cuda', which is not available here: ",
+                        cuda_report().why);
   if (!on_cuda && d.device.device_type != kCpu)
     raise<ValueError>("[from_dlpack] argument 'x' is on a device that is neither 'cpu' nor 'cuda'");
   if (d.ndim < 0 || d.ndim > kMaxRank)

@@ -176,6 +176,11 @@ PYBIND11_MODULE(_core, m) {
       "set_device",
       [](py::handle device) { return device_name(set_current_device(device_of("device", "name", device))); },
       py::arg("name"), "New arrays of this thread are made there from now on; returns what held before.");
-  m.def("synchronize", [] { GilRelease unlocked(1e9); synchronize(); },
-        "Wait until the device has done all that was asked of it.");
+  m.def(
+      "synchronize",
+      [] {
+        GilRelease unlocked(1e9);
+        synchronize();
+      },
+      "Wait until the device has done all that was asked of it.");
 }

@@ -171,9 +171,10 @@ void bind_tensor(py::module_& m) {
   cls.def_property_readonly("readonly", [](const Tensor& t) { return t.readonly(); });
   cls.def_property_readonly("T", on_own_device(+[](const Tensor& t) { return ops::transpose(t); }));
   cls.def_property_readonly("mT", on_own_device(+[](const Tensor& t) {
-    if (t.ndim() < 2) raise<ValueError>("[mT] needs at least two dimensions, not ", t.shape());
-    return ops::swap_last(t);
-  }));
+                              if (t.ndim() < 2)
+                                raise<ValueError>("[mT] needs at least two dimensions, not ", t.shape());
+                              return ops::swap_last(t);
+                            }));
   cls.def_property(
       "name", [](const Tensor& t) { return t.impl()->name; },
       [](const Tensor& t, std::string name) { t.impl()->name = std::move(name); });
@@ -200,15 +201,12 @@ void bind_tensor(py::module_& m) {
       py::arg("dtype") = py::none(), py::arg("copy") = py::none());
   cls.def(
       "to",
-      [](const Tensor& t, py::handle device) {
-        return ops::to_device(t, device_of("to", "device", device));
-      },
+      [](const Tensor& t, py::handle device) { return ops::to_device(t, device_of("to", "device", device)); },
       py::arg("device"));
-  cls.def(
-      "astype", on_own_device(+[](const Tensor& t, py::handle dtype) {
-        return ops::cast(t, Call("astype").dtype("dtype", dtype));
-      }),
-      py::arg("dtype"));
+  cls.def("astype", on_own_device(+[](const Tensor& t, py::handle dtype) {
+            return ops::cast(t, Call("astype").dtype("dtype", dtype));
+          }),
+          py::arg("dtype"));
   def_method(cls, "copy", [](const Tensor& t) { return ops::copy(t); });
   def_method(cls, "__copy__", [](const Tensor& t) { return ops::copy(t); });
   def_method(cls, "__deepcopy__", [](const Tensor& t, py::handle) {
@@ -229,19 +227,18 @@ void bind_tensor(py::module_& m) {
   });
 
   def_method(cls, "reshape",
-          [](const Tensor& t, const py::args& a) { return ops::reshape(t, shape_args("reshape", a)); });
+             [](const Tensor& t, const py::args& a) { return ops::reshape(t, shape_args("reshape", a)); });
   def_method(cls, "ravel", [](const Tensor& t) { return ops::reshape(t, {t.size()}); });
   def_method(cls, "flatten", [](const Tensor& t) { return ops::copy(ops::reshape(t, {t.size()})); });
   def_method(cls, "transpose", [](const Tensor& t, const py::args& a) {
     if (a.empty() || (a.size() == 1 && a[0].is_none())) return ops::transpose(t);
     return ops::transpose(t, shape_args("transpose", a));
   });
-  cls.def(
-      "squeeze", on_own_device(+[](const Tensor& t, py::handle axis) {
-        Call c("squeeze");
-        return ops::squeeze(t, From<ops::OptAxes>::get(c, "axis", axis));
-      }),
-      py::arg("axis") = py::none());
+  cls.def("squeeze", on_own_device(+[](const Tensor& t, py::handle axis) {
+            Call c("squeeze");
+            return ops::squeeze(t, From<ops::OptAxes>::get(c, "axis", axis));
+          }),
+          py::arg("axis") = py::none());
   def_reduction<ops::sum>(cls, "sum");
   def_reduction<ops::mean>(cls, "mean");
   def_reduction<ops::prod>(cls, "prod");
@@ -282,7 +279,8 @@ void bind_tensor(py::module_& m) {
   cls.def("__hash__", [](const Tensor& t) { return reinterpret_cast<intptr_t>(t.impl()) >> 4; });
 
   def_method(cls, "__getitem__", [](const Tensor& t, py::handle key) { return get_item(t, key); });
-  def_method(cls, "__setitem__", [](const Tensor& t, py::handle key, py::handle value) { set_item(t, key, value); });
+  def_method(cls, "__setitem__",
+             [](const Tensor& t, py::handle key, py::handle value) { set_item(t, key, value); });
   cls.def("__len__", [](const Tensor& t) {
     if (t.ndim() == 0) raise<TypeError>("a Tensor without dimensions has no len()");
     return t.shape()[0];

@@ -153,7 +153,8 @@ void bind_update(py::module_& m) {
                                   slot.shape());
               ops::assign(slot, value);
             });
-            if (u.update->accumulates()) u.update->set(&OptimScalars::waiting, c.integer("waiting", get("waiting")));
+            if (u.update->accumulates())
+              u.update->set(&OptimScalars::waiting, c.integer("waiting", get("waiting")));
             u.update->set(&OptimScalars::step, c.integer("step", get("step")));
             u.update->set(&OptimScalars::rate, c.real("rate", get("rate")));
           },

@@ -53,8 +53,8 @@ class Plan : public RefCounted {
 
   std::vector<Launch> launches;
   std::vector<std::byte> arguments;
-  std::deque<std::string> names;       // of launches that were joined
-  double cost = 0;                     // of one run, see launch()
+  std::deque<std::string> names;  // of launches that were joined
+  double cost = 0;                // of one run, see launch()
   const Device device = current_device();
   Ref<Pool> pool;                      // the step's private memory
   std::vector<Ref<Storage>> external;  // everything else the launches touch, kept alive

@@ -81,7 +81,8 @@ std::byte* Pool::from_slab(size_t size) {
     if (!slab_) return nullptr;
     slabs().push_back({slab_, slab_left_});
     reachable().add(slab_, slab_left_);
-    if (const DeviceRuntime* d = device_runtime()) check_device(d->share(slab_, slab_left_), "sharing memory");
+    if (const DeviceRuntime* d = device_runtime())
+      check_device(d->share(slab_, slab_left_), "sharing memory");
   }
   std::byte* p = slab_;
   slab_ += size;
@@ -123,8 +124,8 @@ std::byte* Pool::allocate(size_t bytes) {
     p = from_system(size);
     if (!p && release_kept() > 0) p = from_system(size);
     if (!p)
-      raise<MemoryError>("cannot allocate ", bytes, " bytes", place_ == Place::device ? " on the device" : "", " (",
-                         held_, " held, ", used_, " of them used by ", live_, " arrays)");
+      raise<MemoryError>("cannot allocate ", bytes, " bytes", place_ == Place::device ? " on the device" : "",
+                         " (", held_, " held, ", used_, " of them used by ", live_, " arrays)");
     held_ += size;
   }
   used_ += size;

@@ -50,7 +50,7 @@ class Pool : public RefCounted {
   void to_system(std::byte* p);
   size_t release_kept();  // bytes given back
   const Place place_;
-  std::byte* slab_ = nullptr;                  // the rest of the newest slab of shared pages
+  std::byte* slab_ = nullptr;  // the rest of the newest slab of shared pages
   size_t slab_left_ = 0;
   mutable std::mutex mutex_;
   std::array<std::vector<std::byte*>, kBins> free_;

@@ -14,8 +14,8 @@ void check_place(const Storage& storage) {
   if (storage.place() == Place::shared) {
     if (here == Device::cpu) synchronize();
   } else if (storage.device() != here) {
-    raise<ValueError>("a Tensor on '", device_name(storage.device()), "' meets Tensors on '", device_name(here),
-                      "': move it with .to('", device_name(here), "')");
+    raise<ValueError>("a Tensor on '", device_name(storage.device()), "' meets Tensors on '",
+                      device_name(here), "': move it with .to('", device_name(here), "')");
   }
 }
 }  // namespace
@@ -55,9 +55,13 @@ Tensor empty(const Shape& shape, DType dtype) {
   return empty_lasting(shape, dtype);
 }
 
-Tensor empty_lasting(const Shape& shape, DType dtype) { return fresh(Ref<Pool>(&Pool::here()), shape, dtype); }
+Tensor empty_lasting(const Shape& shape, DType dtype) {
+  return fresh(Ref<Pool>(&Pool::here()), shape, dtype);
+}
 Tensor empty_host(const Shape& shape, DType dtype) { return fresh(Ref<Pool>(&Pool::global()), shape, dtype); }
-Tensor empty_shared(const Shape& shape, DType dtype) { return fresh(Ref<Pool>(&Pool::shared()), shape, dtype); }
+Tensor empty_shared(const Shape& shape, DType dtype) {
+  return fresh(Ref<Pool>(&Pool::shared()), shape, dtype);
+}
 
 Tensor here(const Tensor& t) {
   const Device device = current_device();

@@ -21,8 +21,8 @@ struct DeviceInfo {
 
 struct Backend {
   uint32_t abi;
-  uint32_t table_size;  // sizeof(KernelTable)
-  const char* build;    // compiler, architectures
+  uint32_t table_size;         // sizeof(KernelTable)
+  const char* build;           // compiler, architectures
   const KernelTable* kernels;  // fields without a kernel are null
   // Opens the first device; or gives an error code: error_text says why there is none.
   int (*open)(DeviceInfo* info, DeviceRuntime* runtime);

@@ -130,7 +130,8 @@ Gradients backward(const char* op, Call& c, const Tensor& dy0, const Forward& f)
   Tensor dy = readable(dy0.detach());
   Gradients g{empty(c.q.shape(), in.dtype), empty(c.k.shape(), in.dtype), empty(c.v.shape(), in.dtype)};
   read_operands(c);
-  Tensor work = empty({workspace_bytes("attention_workspace", kernels().attention.attention_workspace, in)}, DType::uint8);
+  Tensor work = empty({workspace_bytes("attention_workspace", kernels().attention.attention_workspace, in)},
+                      DType::uint8);
   AttentionBackwardArgs args{.in = in,
                              .drawn = f.drawn.defined() ? f.drawn.read<RngState>() : nullptr,
                              .dout = operand(dy),

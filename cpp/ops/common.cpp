@@ -5,7 +5,6 @@ namespace {
 thread_local Tensor* out_hint = nullptr;
 }
 
-
 Tensor result(const Shape& shape, DType dtype) {
   if (out_hint && out_hint->shape() == shape && out_hint->dtype() == dtype) {
     Tensor out = *out_hint;

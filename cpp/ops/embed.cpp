@@ -145,7 +145,8 @@ std::tuple<Tensor, Tensor> embedding_backward_sparse(const Tensor& dy0, const Te
   int64_t n = ids.size();
   Tensor unique = empty({n}, ids.dtype()), sums = empty({n, d}, dy.dtype());
   if (n > 0) {
-    Tensor work = empty({workspace_bytes("segment_sum_workspace", kernels().embed.segment_sum_workspace, n)}, DType::uint8);
+    Tensor work = empty({workspace_bytes("segment_sum_workspace", kernels().embed.segment_sum_workspace, n)},
+                        DType::uint8);
     IdCheck check("embedding_backward_sparse", "ids");
     SegmentSumArgs args{.dtype = dy.dtype(),
                         .id_dtype = ids.dtype(),

@@ -73,7 +73,8 @@ struct Channels {
 };
 
 Tensor channel_work(const Channels& k, DType dtype) {
-  return empty({workspace_bytes("channel_workspace", kernels().norm.channel_workspace, k.n, k.s, k.c, dtype)}, DType::uint8);
+  return empty({workspace_bytes("channel_workspace", kernels().norm.channel_workspace, k.n, k.s, k.c, dtype)},
+               DType::uint8);
 }
 
 // x contiguous. Writes mean and var unless they are frozen; y undefined: the statistics only.
@@ -236,7 +237,8 @@ void row_backward(const char* op, const Rows& r, const Tensor& dy0, const Tensor
   if (w.x) w.dx = empty(x.shape(), x.dtype());
   if (w.gamma) w.dgamma = gradient_place(w.dgamma, r.shape, x.dtype());
   if (w.beta) w.dbeta = gradient_place(w.dbeta, r.shape, x.dtype());
-  Tensor work = empty({workspace_bytes("row_workspace", kernels().norm.row_workspace, r.rows, r.n, x.dtype())}, DType::uint8);
+  Tensor work = empty(
+      {workspace_bytes("row_workspace", kernels().norm.row_workspace, r.rows, r.n, x.dtype())}, DType::uint8);
   RowNormBackwardArgs args{.dtype = x.dtype(),
                            .activation = r.activation,
                            .rms = r.rms,

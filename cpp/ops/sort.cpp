@@ -48,7 +48,8 @@ Tensor sorted(const char* op, const Tensor& x, int64_t axis0, bool descending, b
       args.indices = static_cast<int64_t*>(y.write());
     else
       args.values = y.write();
-    Tensor work = empty({workspace_bytes("sort_workspace", kernels().sort.sort_workspace, args)}, DType::uint8);
+    Tensor work =
+        empty({workspace_bytes("sort_workspace", kernels().sort.sort_workspace, args)}, DType::uint8);
     args.work = work.write();
     launch("sort", kernels().sort.sort, args, 10.0 * static_cast<double>(x.size()));
   }
@@ -247,7 +248,8 @@ Tensor bincount(const Tensor& x, const OptTensor& weights0, std::optional<int64_
                     .work = nullptr,
                     .status = check.status()};
   Tensor work;
-  if (int64_t bytes = workspace_bytes("bincount_workspace", kernels().index.bincount_workspace, args); bytes > 0) {
+  if (int64_t bytes = workspace_bytes("bincount_workspace", kernels().index.bincount_workspace, args);
+      bytes > 0) {
     work = empty({bytes}, DType::uint8);
     args.work = work.write();
   }

@@ -10,8 +10,8 @@
 // ones are brought chunk by chunk beside the columns. kRows falls with the depth, so that acc stays in registers.
 #pragma once
 #include "kernels/attention.h"
-#include "kernels/rows.cuh"
 #include "kernels/random_formulas.h"
+#include "kernels/rows.cuh"
 #include "philox.cuh"
 
 namespace pl::cuda {
@@ -232,8 +232,7 @@ __device__ __forceinline__ void draw_mask(const AttentionInputs& in, uint32_t le
 #pragma unroll
     for (int i = 0; i < 4; ++i) {
       const int k = from + i;
-      if (k >= 0 && k < keys)
-        keep[rows_are_keys ? k * kColumns + q : q * kColumns + k] = words.w[i] >= least;
+      if (k >= 0 && k < keys) keep[rows_are_keys ? k * kColumns + q : q * kColumns + k] = words.w[i] >= least;
     }
   }
 }
