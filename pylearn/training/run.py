@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from pylearn.training.trainer import Trainer
 
 
-LOOK_EVERY = 32  # steps on a GPU from one look at whether all was finite to the next: looking waits for the steps
+LOOK_EVERY = (
+    32  # steps on a GPU from one look at whether all was finite to the next: looking waits for the steps
+)
 
 
 class Pace:

@@ -167,7 +167,9 @@ class Trainer(Stepper):
         kwargs = {k: v for k, v in kwargs.items() if k not in ignored or v != ignored[k]}
         if kwargs:
             loop.unknown_argument("fit", Trainer.fit, kwargs)
-        attacked = contextlib.nullcontext() if adversarial is None else adversaries.training(self, adversarial)
+        attacked = (
+            contextlib.nullcontext() if adversarial is None else adversaries.training(self, adversarial)
+        )
         with self.on_device(), attacked:
             return loop.fit(
                 self, x, y, batch_size=batch_size, epochs=epochs, verbose=verbose, callbacks=callbacks,
