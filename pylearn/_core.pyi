@@ -7,7 +7,7 @@ import collections.abc
 import numpy.typing
 import numpy as np
 import typing
-__all__: list[str] = ['Plan', 'PlanState', 'Tensor', 'Update', 'Vocabulary', 'abandon_recording', 'abs', 'absolute_error', 'adadelta_update', 'adagrad_update', 'adam_update', 'adamax_update', 'adaptive_avg_pool2d', 'adaptive_max_pool2d', 'add', 'all', 'any', 'arccos', 'arcsin', 'arctan', 'arctan2', 'argmax', 'argmin', 'argsort', 'asarray', 'assign', 'assign_add', 'avg_pool1d', 'avg_pool2d', 'batch_norm', 'batch_norm_backward', 'batch_norm_inference', 'binary_cross_entropy', 'bincount', 'broadcast_to', 'cast', 'ceil', 'cholesky', 'clip', 'concatenate', 'conv1d', 'conv1d_transpose', 'conv2d', 'conv2d_backward', 'conv2d_transpose', 'copy', 'copysign', 'cos', 'cosh', 'count_numbers', 'csr_matmul', 'cumsum', 'default_generator', 'depthwise_conv2d', 'det', 'detach', 'diag', 'diagonal', 'digamma', 'divide', 'dropout', 'eigh', 'elu', 'embedding', 'embedding_backward', 'embedding_backward_sparse', 'enter_grad', 'equal', 'erf', 'erfc', 'exit_grad', 'exp', 'expand_dims', 'expm1', 'flip', 'floor', 'floor_divide', 'fma_peak', 'fmod', 'from_dlpack', 'gelu', 'global_avg_pool1d', 'global_avg_pool2d', 'global_max_pool1d', 'global_max_pool2d', 'grad_enabled', 'grad_scope', 'gradients', 'gram', 'greater', 'greater_equal', 'group_norm', 'group_norm_backward', 'gru', 'gru_backward', 'gru_cell', 'hard_sigmoid', 'huber', 'hypot', 'info', 'inv', 'is_recording', 'isfinite', 'isinf', 'isnan', 'layer_norm', 'layer_norm_backward', 'leaky_relu', 'less', 'less_equal', 'lgamma', 'linear', 'linear_backward', 'lion_update', 'log', 'log10', 'log1p', 'log2', 'log_softmax', 'log_softmax_backward', 'logaddexp', 'logdet', 'logical_and', 'logical_not', 'logical_or', 'logical_xor', 'logits_of', 'logsumexp', 'lstm', 'lstm_backward', 'lstm_cell', 'lstm_cell_backward', 'lstsq', 'make_generator', 'matmul', 'matmul_backward', 'matmul_bf16', 'max', 'max_pool1d', 'max_pool2d', 'maximum', 'mean', 'memory', 'min', 'minimum', 'multiply', 'nadam_update', 'negative', 'no_grad', 'not_equal', 'num_threads', 'one_hot', 'op_names', 'pad', 'pinv', 'pixel_shuffle', 'pixel_unshuffle', 'pointwise_loss', 'pointwise_loss_backward', 'power', 'prod', 'qr', 'random_draw', 'random_integers', 'random_seed', 'reciprocal', 'relu', 'remainder', 'reshape', 'resize2d', 'rms_norm', 'rms_norm_backward', 'rmsprop_update', 'round', 'rsqrt', 'scaled_dot_product_attention', 'scaled_dot_product_attention_backward', 'searchsorted', 'selu', 'set_fusion', 'set_num_threads', 'sgd_update', 'sigmoid', 'sign', 'silu', 'simple_rnn', 'simple_rnn_backward', 'simple_rnn_cell', 'sin', 'sinh', 'slice', 'slogdet', 'softmax', 'softmax_backward', 'softmax_cross_entropy', 'softmax_cross_entropy_backward', 'softplus', 'softsign', 'solve', 'solve_triangular', 'sort', 'sparse_adagrad_update', 'sparse_adam_update', 'sparse_sgd_update', 'split', 'sqrt', 'square', 'squared_error', 'squeeze', 'stack', 'std', 'stop_gradient', 'stream', 'subtract', 'sum', 'svd', 'take', 'take_along_axis', 'tan', 'tanh', 'topk', 'trace', 'transpose', 'tril', 'trim_memory', 'triu', 'trunc', 'upsample1d', 'upsample2d', 'var', 'watch', 'watch_parameter', 'where']
+__all__: list[str] = ['Plan', 'PlanState', 'Tensor', 'Update', 'Vocabulary', 'abandon_recording', 'abs', 'absolute_error', 'adadelta_update', 'adagrad_update', 'adam_update', 'adamax_update', 'adaptive_avg_pool2d', 'adaptive_max_pool2d', 'add', 'all', 'any', 'arccos', 'arcsin', 'arctan', 'arctan2', 'argmax', 'argmin', 'argsort', 'asarray', 'assign', 'assign_add', 'avg_pool1d', 'avg_pool2d', 'batch_norm', 'batch_norm_backward', 'batch_norm_inference', 'binary_cross_entropy', 'bincount', 'broadcast_to', 'cast', 'ceil', 'cholesky', 'clip', 'concatenate', 'conv1d', 'conv1d_transpose', 'conv2d', 'conv2d_backward', 'conv2d_transpose', 'copy', 'copysign', 'cos', 'cosh', 'count_numbers', 'csr_matmul', 'cuda_info', 'cumsum', 'current_device', 'default_generator', 'depthwise_conv2d', 'det', 'detach', 'diag', 'diagonal', 'digamma', 'divide', 'dropout', 'eigh', 'elu', 'embedding', 'embedding_backward', 'embedding_backward_sparse', 'enter_grad', 'equal', 'erf', 'erfc', 'exit_grad', 'exp', 'expand_dims', 'expm1', 'flip', 'floor', 'floor_divide', 'fma_peak', 'fmod', 'from_dlpack', 'gelu', 'global_avg_pool1d', 'global_avg_pool2d', 'global_max_pool1d', 'global_max_pool2d', 'grad_enabled', 'grad_scope', 'gradients', 'gram', 'greater', 'greater_equal', 'group_norm', 'group_norm_backward', 'gru', 'gru_backward', 'gru_cell', 'hard_sigmoid', 'huber', 'hypot', 'info', 'inv', 'is_recording', 'isfinite', 'isinf', 'isnan', 'layer_norm', 'layer_norm_backward', 'leaky_relu', 'less', 'less_equal', 'lgamma', 'linear', 'linear_backward', 'lion_update', 'log', 'log10', 'log1p', 'log2', 'log_softmax', 'log_softmax_backward', 'logaddexp', 'logdet', 'logical_and', 'logical_not', 'logical_or', 'logical_xor', 'logits_of', 'logsumexp', 'lstm', 'lstm_backward', 'lstm_cell', 'lstm_cell_backward', 'lstsq', 'make_generator', 'matmul', 'matmul_backward', 'matmul_bf16', 'max', 'max_pool1d', 'max_pool2d', 'maximum', 'mean', 'memory', 'min', 'minimum', 'move_to_device', 'multiply', 'nadam_update', 'negative', 'no_grad', 'not_equal', 'num_threads', 'one_hot', 'op_names', 'pad', 'pinv', 'pixel_shuffle', 'pixel_unshuffle', 'pointwise_loss', 'pointwise_loss_backward', 'power', 'prod', 'qr', 'random_draw', 'random_integers', 'random_seed', 'reciprocal', 'relu', 'remainder', 'reshape', 'resize2d', 'rms_norm', 'rms_norm_backward', 'rmsprop_update', 'round', 'rsqrt', 'scaled_dot_product_attention', 'scaled_dot_product_attention_backward', 'searchsorted', 'selu', 'set_device', 'set_fusion', 'set_num_threads', 'sgd_update', 'sigmoid', 'sign', 'silu', 'simple_rnn', 'simple_rnn_backward', 'simple_rnn_cell', 'sin', 'sinh', 'slice', 'slogdet', 'softmax', 'softmax_backward', 'softmax_cross_entropy', 'softmax_cross_entropy_backward', 'softplus', 'softsign', 'solve', 'solve_triangular', 'sort', 'sparse_adagrad_update', 'sparse_adam_update', 'sparse_sgd_update', 'split', 'sqrt', 'square', 'squared_error', 'squeeze', 'stack', 'std', 'stop_gradient', 'stream', 'subtract', 'sum', 'svd', 'synchronize', 'take', 'take_along_axis', 'tan', 'tanh', 'topk', 'trace', 'transpose', 'tril', 'trim_memory', 'triu', 'trunc', 'upsample1d', 'upsample2d', 'var', 'watch', 'watch_parameter', 'where']
 class Tensor:
     """
     An array that ops can be recorded on.
@@ -150,7 +150,7 @@ class Tensor:
         ...
     def numpy(self) -> np.ndarray:
         """
-        A NumPy view of the same memory.
+        A NumPy view of the same memory; a copy of what lies on a device.
         """
     def prod(self, axis: typing.Any = None, dtype: typing.Any = None, out: typing.Any = None, keepdims: bool = False) -> Tensor:
         ...
@@ -234,6 +234,10 @@ class Plan:
         ...
     def begin(self, inputs: collections.abc.Iterable) -> list[Tensor]:
         ...
+    def check(self) -> None:
+        """
+        Raises what kernels of earlier runs met: on a device, run_rows does not wait for it.
+        """
     def end(self, outputs: collections.abc.Iterable) -> str:
         """
         '' when the plan can be run, else why not.
@@ -249,6 +253,10 @@ class Plan:
     def run_rows(self, sources: collections.abc.Iterable, index: typing.Any, begin: typing.SupportsInt | typing.SupportsIndex, end: typing.SupportsInt | typing.SupportsIndex) -> list[Tensor]:
         """
         Feed rows index[begin:end] of the sources and run; the outputs are not copied.
+        """
+    def run_steps(self, sources: collections.abc.Iterable, index: typing.Any, begin: typing.SupportsInt | typing.SupportsIndex, count: typing.SupportsInt | typing.SupportsIndex) -> None:
+        """
+        On a device: that many batches of rows index[begin:] of the sources, as one graph.
         """
     def save_state(self, at_most: typing.SupportsInt | typing.SupportsIndex = -1) -> PlanState:
         """
@@ -546,10 +554,16 @@ def csr_matmul(indptr, indices, values, rows, cols, x, transpose = False, *, out
     """
     Sparse times dense. The index arrays must have been checked: use pylearn.CSR.
     """
+def cuda_info() -> dict:
+    """
+    What became of the CUDA library, and which kernels it lacks.
+    """
 def cumsum(x, axis = None, *, out = None) -> typing.Any:
     """
     Running sum along the axis; of the flat array by default.
     """
+def current_device() -> str:
+    ...
 def default_generator() -> Tensor:
     """
     The state that dropout and initializers draw from.
@@ -896,7 +910,7 @@ def mean(x, axis = None, keepdims = False, *, out = None) -> typing.Any:
     """
 def memory() -> dict:
     """
-    Bytes that the allocator holds from the system, and uses.
+    Bytes that the allocator of the thread's device holds from the system, and uses.
     """
 def min(x, axis = None, keepdims = False, *, out = None) -> typing.Any:
     """
@@ -905,6 +919,10 @@ def min(x, axis = None, keepdims = False, *, out = None) -> typing.Any:
 def minimum(x1, x2, *, out = None) -> typing.Any:
     """
     The smaller; NaN wins. Ties share the gradient.
+    """
+def move_to_device(t: Tensor, device: typing.Any) -> None:
+    """
+    The same Tensor object with its elements on that device.
     """
 def multiply(x1, x2, *, out = None) -> typing.Any:
     """
@@ -1037,6 +1055,10 @@ def searchsorted(sorted, values, side = 'left', *, out = None) -> typing.Any:
 def selu(x, *, out = None) -> typing.Any:
     """
     Scaled ELU with the self-normalising constants (Klambauer et al. 2017).
+    """
+def set_device(name: typing.Any) -> str:
+    """
+    New arrays of this thread are made there from now on; returns what held before.
     """
 def set_fusion(on: bool) -> bool:
     """
@@ -1186,6 +1208,10 @@ def svd(a, full_matrices = False) -> typing.Any:
     """
     (U, s, V') of A = U diag(s) V', s descending; signs of U's columns as eigh's. Gradients: distinct, nonzero singular values.
     """
+def synchronize() -> None:
+    """
+    Wait until the device has done all that was asked of it.
+    """
 def take(x, indices, axis = None, *, out = None) -> typing.Any:
     """
     Elements by position along the axis; IndexError when out of range.
@@ -1220,7 +1246,7 @@ def tril(x, k = 0, *, out = None) -> typing.Any:
     """
 def trim_memory() -> None:
     """
-    Give unused memory back to the system.
+    Give unused memory of the thread's device back to the system.
     """
 def triu(x, k = 0, *, out = None) -> typing.Any:
     """
