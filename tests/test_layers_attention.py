@@ -178,7 +178,7 @@ def test_a_cache_that_does_not_fit():
         with pytest.raises(ValueError, match=r"attend: the cache is of .* begin with empty_cache\(rows=2\)"):
             layer(x, x, cache=wrong)
     for wrong in ({"rows": 0}, {"rows": 2, "max_length": 0}):
-        with pytest.raises(ValueError, match="must be 1 whole number"):
+        with pytest.raises(ValueError, match="must be a whole number ≥ 1"):
             layer.empty_cache(**wrong)
 
 
