@@ -92,7 +92,7 @@ if(cuda_found)
     CUDA_VISIBILITY_PRESET hidden CXX_VISIBILITY_PRESET hidden LINK_DEPENDS "${cuda_exports}")
   # -fmad=false: as on the CPU, a fused multiply-add is one that is written.
   target_compile_options(pylearn_cuda PRIVATE
-    $<$<COMPILE_LANGUAGE:CUDA>:-O3 -fmad=false --expt-relaxed-constexpr -Xcompiler=-Wall,-Wno-unknown-pragmas>
+    $<$<COMPILE_LANGUAGE:CUDA>:-O3 -fmad=false --expt-relaxed-constexpr --compress-mode=size -Xcompiler=-Wall,-Wno-unknown-pragmas>
     $<$<COMPILE_LANGUAGE:CXX>:-O2 -Wall -Wextra>)
   target_link_options(pylearn_cuda PRIVATE "LINKER:--version-script=${cuda_exports}" LINKER:--no-undefined)
   if(cuda_wanted STREQUAL "pypi")
