@@ -18,6 +18,7 @@ def core(monkeypatch):
     module = types.ModuleType("pylearn._core")
     facts = {"version": "9.8.7", "isa": "v3", "isas": ["baseline", "v3"], "threads": 2, "cuda": "no driver"}
     module.info = lambda: dict(facts)
+    module.cuda_info = lambda: {"library": "libpylearn_cuda.so", "missing": ["decomp.svd"]}
     monkeypatch.setitem(sys.modules, "pylearn._core", module)
     monkeypatch.setattr(pylearn, "_core", module, raising=False)
     monkeypatch.setattr(pylearn, "__version__", "9.8.7", raising=False)
@@ -41,7 +42,15 @@ def test_info(core, capsys):
     assert facts["numpy"] == np.__version__
     assert cli.main(["info"]) == 0
     shown = capsys.readouterr().out
-    for part in ("9.8.7", "v3  (of baseline, v3; PYLEARN_ISA", "2  (of ", "no driver", "python"):
+    for part in (
+        "9.8.7",
+        "v3  (of baseline, v3; PYLEARN_ISA",
+        "2  (of ",
+        "no driver",
+        "libpylearn_cuda.so",
+        "decomp.svd",
+        "python",
+    ):
         assert part in shown
 
 

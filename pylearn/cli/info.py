@@ -21,10 +21,12 @@ def collect() -> dict[str, Any]:
     import pylearn
     from pylearn import _core
 
-    core = dict(_core.info())
+    core, cuda = dict(_core.info()), dict(_core.cuda_info())
     return {
         "version": pylearn.__version__,
         **core,
+        "cuda_library": cuda["library"] or "none",
+        "cuda_missing": cuda.get("missing", []),
         "python": platform.python_version(),
         "numpy": numpy.__version__,
         "platform": platform.platform(),
@@ -44,7 +46,11 @@ def execute(args: argparse.Namespace) -> int:
         "instruction set": f"{shown.pop('isa')}  (of {', '.join(shown.pop('isas'))}; PYLEARN_ISA overrides)",
         "threads": f"{shown.pop('threads')}  (of {cpus} CPUs; PYLEARN_NUM_THREADS overrides)",
         "CUDA": shown.pop("cuda"),
+        "CUDA library": shown.pop("cuda_library"),
     }
+    missing = shown.pop("cuda_missing")
+    if missing:
+        lines["kernels without CUDA"] = ", ".join(missing)
     lines.update({key.replace("_", " "): value for key, value in shown.items()})
     width = max(map(len, lines)) + 2
     for key, value in lines.items():
