@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cstring>
+#include <utility>
 
 #include "core/error.h"
 #include "core/pool.h"
@@ -12,23 +13,21 @@ namespace pl {
 namespace {
 thread_local Device current = Device::cpu;
 DeviceRuntime open_runtime;
-bool is_open = false;
 }  // namespace
 
-Device current_device() { return current; }
+std::atomic<bool> detail::device_open{false};
+Device detail::thread_device() { return current; }
 Device set_current_device(Device device) { return std::exchange(current, device); }
-DeviceScope::DeviceScope(Device device) : before_(std::exchange(current, device)) {}
-DeviceScope::~DeviceScope() { current = before_; }
 
 const char* device_name(Device device) { return device == Device::cpu ? "cpu" : "cuda"; }
 
-const DeviceRuntime* device_runtime() { return is_open ? &open_runtime : nullptr; }
+const DeviceRuntime* device_runtime() { return detail::device_open ? &open_runtime : nullptr; }
 void set_device_runtime(const DeviceRuntime& runtime) {
   open_runtime = runtime;
-  is_open = true;
+  detail::device_open = true;
 }
 
-Stream current_stream() { return current == Device::cpu ? Stream{} : open_runtime.stream; }
+Stream current_stream() { return current_device() == Device::cpu ? Stream{} : open_runtime.stream; }
 
 void check_device(int code, const char* what) {
   if (code != 0) raise<RuntimeError>("the device failed in ", what, ": ", open_runtime.error_text(code));
@@ -40,12 +39,12 @@ void check_launch(const char* name) {
 }
 
 void raise_missing_kernel(const char* name) {
-  raise<RuntimeError>("kernel '", name, "' has no ", device_name(current),
+  raise<RuntimeError>("kernel '", name, "' has no ", device_name(current_device()),
                       " version (`pylearn info` lists those missing): move the arrays with .to('cpu')");
 }
 
 void synchronize() {
-  if (is_open) check_device(open_runtime.synchronize(open_runtime.stream), "synchronize");
+  if (device_runtime()) check_device(open_runtime.synchronize(open_runtime.stream), "synchronize");
 }
 
 void copy_bytes(void* to, Device to_device, const void* from, Device from_device, size_t bytes) {

@@ -1,5 +1,6 @@
 // Which device the calling thread's ops work on, and what moves bytes between devices.
 #pragma once
+#include <atomic>
 #include <cstddef>
 
 #include "core/device.h"
@@ -31,19 +32,30 @@ struct DeviceRuntime {
   int (*free_graph)(void* graph);
 };
 
-Device current_device();
+namespace detail {
+extern std::atomic<bool> device_open;  // until then there is only the CPU, and nobody needs to ask
+Device thread_device();
+}  // namespace detail
+
+inline Device current_device() {
+  return detail::device_open.load(std::memory_order_relaxed) ? detail::thread_device() : Device::cpu;
+}
+Device set_current_device(Device device);  // returns the one before
 
 // While it lasts, ops of this thread allocate and launch on the device.
 class DeviceScope {
  public:
-  explicit DeviceScope(Device device);
-  ~DeviceScope();
+  explicit DeviceScope(Device device) : before_(current_device()) {
+    if (device != before_) set_current_device(device);
+  }
+  ~DeviceScope() {
+    if (detail::device_open.load(std::memory_order_relaxed)) set_current_device(before_);
+  }
   DeviceScope(const DeviceScope&) = delete;
 
  private:
   Device before_;
 };
-Device set_current_device(Device device);  // returns the one before
 
 const char* device_name(Device device);  // "cpu", "cuda"
 

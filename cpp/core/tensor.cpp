@@ -10,6 +10,7 @@ namespace pl {
 namespace {
 // Kernels of one device cannot reach the other's memory. What is shared is waited for before the CPU looks at it.
 void check_place(const Storage& storage) {
+  if (!device_runtime()) return;
   const Device here = current_device();
   if (storage.place() == Place::shared) {
     if (here == Device::cpu) synchronize();

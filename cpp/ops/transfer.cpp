@@ -7,6 +7,8 @@ namespace pl::ops {
 
 Tensor to_device(const Tensor& x, Device device) {
   if (x.device() == device) return x;
+  if (device != Device::cpu && !cuda_report().usable)
+    raise<RuntimeError>("device '", device_name(device), "' is not available: ", cuda_report().why);
   if (Recorder* r = recorder()) r->abandon("an array was moved between devices while the step was recorded");
   Tensor from;
   {
@@ -14,7 +16,6 @@ Tensor to_device(const Tensor& x, Device device) {
     from = contiguous(x.detach());
   }
   DeviceScope scope(device);
-  kernels();  // raises where there is no such device
   Tensor y = here(from);
   y.impl()->name = x.impl()->name;
   record("to", {x}, {y}, [home = x.device()](Backward& b) { b.set(0, to_device(b.grad(), home)); });
