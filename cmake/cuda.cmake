@@ -1,7 +1,8 @@
 # The CUDA library: every kernel family as one more instruction set, opened at run time by _core, so it links against
 # nothing of Python and its absence is no error.
 #
-#   PYLEARN_CUDA   auto: when nvcc is found; on: or fail; off; pypi: with the nvcc of PyPI's wheels
+#   PYLEARN_CUDA   auto: where nvcc and NVIDIA's driver are found (compiling takes minutes an architecture); on: or fail;
+#                  off; pypi: with the nvcc of PyPI's wheels
 #   PYLEARN_CUDA_EMULATED   also libpylearn_cuda_emulated.so: the same sources on the CPU (cuda/emulation)
 #
 # Both come from the cache or from the environment: PYLEARN_CUDA=pypi pip install .
@@ -54,6 +55,8 @@ if(NOT EXISTS "${CMAKE_CURRENT_SOURCE_DIR}/cuda/backend.cu")
   set(cuda_why "there is no cuda/backend.cu")
 elseif(cuda_wanted STREQUAL "off")
   set(cuda_why "PYLEARN_CUDA=off")
+elseif(cuda_wanted STREQUAL "auto" AND NOT EXISTS /proc/driver/nvidia/version AND NOT EXISTS /dev/dxg)
+  set(cuda_why "this machine has no NVIDIA driver (PYLEARN_CUDA=on builds it nevertheless)")
 else()
   if(cuda_wanted STREQUAL "pypi")
     execute_process(
