@@ -131,6 +131,9 @@ class Run:
                 if self._skipped_since(skipped, i, sources, index):
                     return
                 skipped = pace.skipped
+                if tickers and clock() >= due:
+                    self._tick(i)
+                    due = clock() + self.interval
                 continue
             if watchful:
                 self._begin(i)
