@@ -203,7 +203,10 @@ def test_a_missing_table_stops_the_build(tmp_path):
 
 def test_the_module_is_built_from_checked_objects():
     text = (ROOT / "CMakeLists.txt").read_text()
-    assert "pylearn_add_isa(objects ${isa}" in text and "dispatch.cpp cpp/kernels/backend.cpp ${isa_objects})" in text
+    assert (
+        "pylearn_add_isa(objects ${isa}" in text
+        and "dispatch.cpp cpp/kernels/backend.cpp ${isa_objects})" in text
+    )
 
 
 # -- type stubs -----------------------------------------------------------------------------------------------------
