@@ -13,12 +13,14 @@ from tolerances import check_close
 import pylearn
 
 pytestmark = needs_gpu
+# Of ops whose sums the GPU makes in another order than NumPy's reference, which rounds at each term itself.
+TOLERANCE = {"cumsum": "scan"}
 CASES = [(op, dtype) for op in RECORDS.values() for dtype in op.dtypes]
 
 
 @pytest.mark.parametrize(("op", "dtype"), CASES, ids=[f"{op.name}-{dtype}" for op, dtype in CASES])
 def test_value(op: Op, dtype: str) -> None:
-    assert check_values(op, dtype, f=on_gpu(op)) >= 3
+    assert check_values(op, dtype, f=on_gpu(op), tolerance=TOLERANCE.get(op.name)) >= 3
 
 
 @pytest.mark.parametrize("op", DIFFERENTIABLE, ids=[op.name for op in DIFFERENTIABLE])
